@@ -31,8 +31,8 @@ pub use rule::{AllowKey, AllowKind, AllowRule, Denied, FlowKey, IdentityKey, Rul
 pub use settings::{Counter, Geometry, Settings};
 pub use sip::{Sip, SipKey, siphash};
 pub use source::{
-    Bucket4, Bucket6, CELLS, Cell, HOST, Home, Outcome, SourceRule, SpillKey, SpillRule, cell_of, cells_of, group_mask4,
-    home_of, node_of, nodes_of, strata_to_probe, stratum_of,
+    Bucket4, Bucket6, CELLS, Cell, HOST, Home, Outcome, SourceRule, SpillKey, SpillRule, cell_of, cells_of,
+    group_mask4, home_of, node_of, nodes_of, strata_to_probe, stratum_of,
 };
 
 /// Raised with every change that makes old maps unreadable to new programs, or new maps to old ones.

@@ -81,7 +81,7 @@ reasons! {
     RequestExpired = "request_expired", "request";
     /// What still arrives on a connection whose request was refused.
     RefusedRemainder = "refused_remainder", "request";
-    /// A refusal could not be built; the request passed.
+    /// A refusal could not be built; the segment was dropped instead.
     RefusalFailed = "refusal_failed", "request";
     /// A segment that does not begin with a request (a body, a later part, another protocol).
     NotHttp = "not_http", "request";

@@ -59,7 +59,8 @@ pub const fn cell_of(address: Address, geometry: &Geometry) -> Cell {
 
 /// All cells that `prefix` touches, by any address inside each of them. Empty for networks that the summary leaves out.
 pub fn cells_of(prefix: Prefix, geometry: &Geometry) -> impl Iterator<Item = Cell> {
-    let (covered, width) = if prefix.is_v4() { (u32::from(prefix.length()), 120_u32) } else { (u32::from(prefix.length()), 48) };
+    let (covered, width) =
+        if prefix.is_v4() { (u32::from(prefix.length()), 120_u32) } else { (u32::from(prefix.length()), 48) };
     let listed = prefix.is_v4() || covered >= SUMMARY_BITS6;
     let count = if listed { 1_u64 << width.saturating_sub(covered) } else { 0 };
     let geometry = *geometry;
@@ -212,6 +213,14 @@ impl SourceRule {
         Self(self.0 & (OBSERVE_BIT | UNTIL_MASK) | node << (UNTIL_BITS + 1))
     }
 
+    /// True when both say the same of a network, up to a second: the wall clock is steered and the kernel's is not.
+    pub const fn is_like(self, other: Self) -> bool {
+        let ends = (self.0 & UNTIL_MASK, other.0 & UNTIL_MASK);
+        let apart = ends.0.wrapping_sub(ends.1).wrapping_add(1) & UNTIL_MASK;
+        let forever = (ends.0 == UNTIL_MASK) == (ends.1 == UNTIL_MASK);
+        self.observes() == other.observes() && forever && apart <= 2
+    }
+
     /// Which network of the home it speaks of.
     #[inline(always)]
     pub const fn node(self) -> u32 {
@@ -230,6 +239,17 @@ impl SourceRule {
         let until = self.0 & UNTIL_MASK;
         let left = until.wrapping_sub(now) & UNTIL_MASK;
         until != UNTIL_MASK && (left == 0 || left > UNTIL_MASK / 2)
+    }
+
+    /// Seconds until its time is over; nothing for one that never ends.
+    pub const fn seconds_left(self, now: u32) -> Option<u32> {
+        if self.0 & UNTIL_MASK == UNTIL_MASK {
+            None
+        } else if self.expired(now) {
+            Some(0)
+        } else {
+            Some((self.0 & UNTIL_MASK).wrapping_sub(now) & UNTIL_MASK)
+        }
     }
 
     /// What it means at `now`.

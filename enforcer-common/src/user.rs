@@ -15,8 +15,24 @@ macro_rules! pod {
 }
 
 pod!(
-    AllowKey, AllowRule, Bucket4, Bucket6, Counter, Denied, Event, FlowKey, IdentityKey, Notice, Rule, ServiceCounters,
-    ServiceKey, ServiceRule, Settings, SpillKey, SpillRule, Watchlist,
+    AllowKey,
+    AllowRule,
+    Bucket4,
+    Bucket6,
+    Counter,
+    Denied,
+    Event,
+    FlowKey,
+    IdentityKey,
+    Notice,
+    Rule,
+    ServiceCounters,
+    ServiceKey,
+    ServiceRule,
+    Settings,
+    SpillKey,
+    SpillRule,
+    Watchlist,
 );
 
 impl From<IpAddr> for Address {
@@ -31,11 +47,7 @@ impl From<IpAddr> for Address {
 impl From<Address> for IpAddr {
     fn from(address: Address) -> Self {
         let [.., a, b, c, d] = *address.octets();
-        if address.is_v4() {
-            Self::V4(Ipv4Addr::new(a, b, c, d))
-        } else {
-            Self::V6(Ipv6Addr::from(*address.octets()))
-        }
+        if address.is_v4() { Self::V4(Ipv4Addr::new(a, b, c, d)) } else { Self::V6(Ipv6Addr::from(*address.octets())) }
     }
 }
 

@@ -1,0 +1,69 @@
+//! Owns `EVENTS`, `EVENT_COUNTS` and `LAST_EVENT`: what the agent is told.
+//!
+//! Under an attack packets are dropped by the million and the ring would only ever hold the last few: packet events are
+//! sampled by time, one per CPU and gap. Requests are told each; when the ring is full the loss is counted.
+use aya_ebpf::{
+    btf_maps::{PerCpuArray, RingBuf},
+    macros::btf_map,
+};
+use enforcer_common::{Event, Settings};
+
+use crate::clock;
+
+#[btf_map]
+static EVENTS: RingBuf<Event, { 1 << 20 }> = RingBuf::new();
+/// 0: told, 1: lost, 2: not sampled.
+#[btf_map]
+static EVENT_COUNTS: PerCpuArray<u64, 3> = PerCpuArray::new();
+#[btf_map]
+static LAST_EVENT: PerCpuArray<u64, 1> = PerCpuArray::new();
+
+const TOLD: u32 = 0;
+const LOST: u32 = 1;
+const UNSAMPLED: u32 = 2;
+
+/// Tells of a packet, unless this CPU told of one within the gap.
+#[inline(always)]
+pub fn packet(settings: &Settings, event: &Event) {
+    if due(settings.event_gap, event.time) {
+        request(event);
+    } else {
+        tally(UNSAMPLED);
+    }
+}
+
+/// Tells of a request.
+#[inline(always)]
+pub fn request(event: &Event) {
+    match EVENTS.output(event, 0) {
+        Ok(()) => tally(TOLD),
+        Err(_) => tally(LOST),
+    }
+}
+
+/// Monotonic nanoseconds for a packet event: coarse is good enough.
+#[inline(always)]
+pub fn now() -> u64 {
+    clock::coarse()
+}
+
+#[inline(always)]
+fn due(gap: u64, now: u64) -> bool {
+    let Some(last) = LAST_EVENT.get_ptr_mut(0) else { return false };
+    // SAFETY: this CPU's own value.
+    unsafe {
+        let due = now.wrapping_sub(*last) >= gap;
+        if due {
+            *last = now;
+        }
+        due
+    }
+}
+
+#[inline(always)]
+fn tally(index: u32) {
+    if let Some(count) = EVENT_COUNTS.get_ptr_mut(index) {
+        // SAFETY: this CPU's own value.
+        unsafe { *count += 1 };
+    }
+}

@@ -1,0 +1,70 @@
+//! The kernel room: two programs, one verdict table.
+//!
+//! ```text
+//! packet  -> xdp.rs  bypass? blocked source? blocked flow?          -> Reason -> verdict.rs -> pass | drop
+//! segment -> tc.rs   service port? request head? blocked identity?  -> Reason -> verdict.rs -> pass | deny | reset | drop
+//! ```
+//!
+//! In: packets and the policy maps. Out: verdicts, counters, events. Never here: policy, allocation, unbounded work. What
+//! cannot be read passes and is counted. To add a check, give it a `Reason`, a line in `xdp.rs` or `tc.rs`, a row in the
+//! verdict table. The pure parts (packet, http) compile for the host too, where they are tested on every prefix.
+#![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
+#![cfg_attr(not(target_arch = "bpf"), allow(dead_code, reason = "the host build only tests the pure parts"))]
+
+#[cfg(target_arch = "bpf")]
+mod allowlist;
+#[cfg(target_arch = "bpf")]
+mod clock;
+#[cfg(target_arch = "bpf")]
+mod events;
+#[cfg(target_arch = "bpf")]
+mod flows;
+mod http;
+#[cfg(target_arch = "bpf")]
+mod identities;
+mod packet;
+#[cfg(target_arch = "bpf")]
+mod refusal;
+#[cfg(target_arch = "bpf")]
+mod services;
+#[cfg(target_arch = "bpf")]
+mod settings;
+#[cfg(target_arch = "bpf")]
+mod sources;
+#[cfg(target_arch = "bpf")]
+mod stats;
+#[cfg(target_arch = "bpf")]
+mod tc;
+mod verdict;
+#[cfg(target_arch = "bpf")]
+mod xdp;
+
+/// Every packet that arrives on a protected interface.
+#[cfg(target_arch = "bpf")]
+#[aya_ebpf::macros::xdp(frags)]
+pub fn enforcer_xdp(ctx: aya_ebpf::programs::XdpContext) -> u32 {
+    xdp::run(&ctx)
+}
+
+/// Every segment that arrives on an interface of a service.
+#[cfg(target_arch = "bpf")]
+#[aya_ebpf::macros::classifier]
+pub fn enforcer_tc(ctx: aya_ebpf::programs::TcContext) -> i32 {
+    tc::run(&ctx)
+}
+
+/// Loops for ever, so that the verifier refuses a program from which it could be reached.
+#[cfg(target_arch = "bpf")]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// A GPL-compatible licence is what the kernel asks for before it lends its helpers.
+#[cfg(target_arch = "bpf")]
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+#[cfg(not(target_arch = "bpf"))]
+fn main() {}

@@ -1,0 +1,59 @@
+//! Where the programs should hang, and do. In: the configuration and the interfaces of the host. Out: attached programs, and
+//! a problem for each that could not be. Looked at every second, so that an interface that comes is protected soon.
+use std::collections::BTreeSet;
+
+use super::core::Core;
+use crate::kernel::{Hook, HookKind, interfaces};
+
+impl Core {
+    /// Hangs what should hang, takes off what should not.
+    pub(super) fn tend_hooks(&mut self) {
+        self.interfaces = interfaces();
+        let wanted = self.wanted_hooks();
+        for lost in self.kernel.lost_hooks() {
+            tracing::warn!(
+                interface = lost.interface,
+                hook = lost.kind.name(),
+                "a program was taken off by someone else"
+            );
+            self.kernel.forget(&lost);
+        }
+        let surplus: Vec<Hook> =
+            self.kernel.attachments().map(|(hook, _)| hook.clone()).filter(|h| !wanted.contains(h)).collect();
+        for hook in surplus {
+            if let Err(error) = self.kernel.detach(&hook) {
+                tracing::warn!(%error, "a program could not be taken off");
+            }
+        }
+        let failures: Vec<String> = wanted.iter().filter_map(|hook| self.hang(hook)).collect();
+        let absent = self.absent_interfaces();
+        let absent = absent.iter().map(|name| format!("the interface {name} does not exist (yet)"));
+        let text: Vec<String> = failures.into_iter().chain(absent).collect();
+        if text.is_empty() {
+            self.problems.remove("hooks");
+        } else {
+            self.problems.insert("hooks", text.join("; "));
+        }
+    }
+
+    fn hang(&mut self, hook: &Hook) -> Option<String> {
+        let error = self.kernel.attach(hook, self.config.fastpath.mode).err()?;
+        Some(error.to_string())
+    }
+
+    fn wanted_hooks(&self) -> BTreeSet<Hook> {
+        let hook = |interface: &String, kind| {
+            let ifindex = *self.interfaces.get(interface)?;
+            Some(Hook { interface: interface.clone(), ifindex, kind })
+        };
+        let packets = self.config.fastpath.interfaces.iter().filter_map(|name| hook(name, HookKind::Xdp));
+        let services = self.config.services.iter().flat_map(|service| &service.interfaces);
+        packets.chain(services.filter_map(|name| hook(name, HookKind::Tc))).collect()
+    }
+
+    fn absent_interfaces(&self) -> BTreeSet<&String> {
+        let services = self.config.services.iter().flat_map(|service| &service.interfaces);
+        let all = self.config.fastpath.interfaces.iter().chain(services);
+        all.filter(|name| !self.interfaces.contains_key(*name)).collect()
+    }
+}

@@ -1,0 +1,64 @@
+//! The agent: wires the rooms together, and is the only one that reads the wall clock.
+//!
+//! ```text
+//! start    config -> journal (decisions) -> kernel (adopt or fill) -> attach -> publish -> ready
+//! second   heartbeat, expiries, interfaces that came or went; now and then a comparison with the kernel
+//! request  socket -> Core -> ledger -> MapOp -> apply -> journal -> reply
+//! event    ring -> names -> followers
+//! end      the programs, links and maps stay: enforcement outlives the agent
+//! ```
+//! All state is in [`core::Core`], behind one lock; nothing waits while holding it.
+mod clock;
+mod core;
+mod doctor;
+mod events;
+mod hooks;
+mod imports;
+mod names;
+mod notify;
+mod orders;
+mod reconcile;
+mod reload;
+mod reports;
+mod server;
+mod start;
+mod why;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Context as _;
+
+pub use doctor::doctor;
+
+use crate::config::Config;
+use crate::kernel;
+use core::Core;
+
+/// The state, shared by the tasks of one thread.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Mutex<Core>>);
+
+impl Shared {
+    fn new(core: Core) -> Self {
+        Self(Arc::new(Mutex::new(core)))
+    }
+
+    /// The state. A task that panicked has left it whole: every change is one step.
+    fn lock(&self) -> MutexGuard<'_, Core> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs until a signal or `enforcer detach`.
+pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
+    start::tracing();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    runtime.block_on(start::run(path))
+}
+
+/// Takes everything off without an agent.
+pub fn detach_offline(config: &Config) -> anyhow::Result<Vec<String>> {
+    Ok(kernel::detach_all(&config.agent.bpffs)?)
+}

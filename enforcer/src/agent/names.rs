@@ -1,0 +1,18 @@
+//! Numbers of the kernel and their names.
+use enforcer_policy::service_id;
+
+use super::core::Core;
+
+impl Core {
+    /// The service with this id; `None` for 0 and for one that is not configured any more.
+    pub(super) fn service_name(&self, id: u32) -> Option<String> {
+        let service = self.config.services.iter().find(|service| service_id(&service.name) == id);
+        service.map(|service| service.name.clone())
+    }
+
+    /// The interface with this index.
+    pub(super) fn interface_name(&self, index: u32) -> String {
+        let name = self.interfaces.iter().find(|(_, held)| **held == index).map(|(name, _)| name.clone());
+        name.unwrap_or_else(|| format!("#{index}"))
+    }
+}

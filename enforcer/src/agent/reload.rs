@@ -1,0 +1,99 @@
+//! A new configuration while traffic runs. In: the file. Out: services, hooks, allowlist and lease as it says; or, when it has
+//! problems, everything as it was.
+use std::path::Path;
+
+use enforcer_policy::{MapOp, put_allow, remove_allow};
+
+use super::core::{Core, trouble};
+use crate::apply::apply;
+use crate::config::{Config, compile};
+use crate::kernel::interfaces;
+use crate::wire::{Exit, Trouble};
+
+/// Reads and checks a file.
+pub(super) fn read(path: &Path) -> Result<Config, Trouble> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let hint = "enforcer config example prints one to start from";
+        Trouble::new(Exit::Failed, format!("{} cannot be read: {error}", path.display()), hint)
+    })?;
+    Config::parse(&text).map_err(|problems| {
+        Trouble::new(Exit::Failed, format!("{} has problems:\n{problems}", path.display()), "enforcer config check")
+    })
+}
+
+impl Core {
+    /// Takes the file over; a bad one keeps the old configuration.
+    pub(super) fn reload(&mut self) -> Result<(), Trouble> {
+        let outcome = read(&self.path).and_then(|config| self.take_over(config));
+        match &outcome {
+            Ok(()) => {
+                tracing::info!(path = %self.path.display(), "configuration reloaded");
+                self.problems.remove("reload");
+            }
+            Err(trouble) => {
+                tracing::error!(message = trouble.message, "the configuration was not reloaded; the old one stays");
+                self.problems.insert(
+                    "reload",
+                    format!("the last reload failed, the old configuration stays: {}", trouble.message),
+                );
+            }
+        }
+        outcome
+    }
+
+    fn take_over(&mut self, config: Config) -> Result<(), Trouble> {
+        self.note_what_needs_a_restart(&config);
+        self.interfaces = interfaces();
+        let before = std::mem::replace(&mut self.config, config);
+        let mut ops = self.service_ops();
+        ops.push(self.lease());
+        ops.extend(self.config.allow.iter().map(|entry| put_allow(&allowed(*entry, self.started))));
+        let gone = before.allow.iter().filter(|old| self.config.allow.iter().all(|new| new.prefix != old.prefix));
+        let gone = gone.filter(|old| self.ledger.allowlist().all(|one| one.prefix != old.prefix));
+        ops.extend(gone.map(|old| remove_allow(old.prefix)));
+        if let Err(error) = apply(&mut self.kernel, &ops) {
+            self.config = before;
+            return Err(trouble(&error));
+        }
+        self.side ^= 1;
+        self.tend_hooks();
+        self.compare();
+        Ok(())
+    }
+
+    /// The services on the side not in use, then each turned to it; what is no longer configured goes last.
+    fn service_ops(&self) -> Vec<MapOp> {
+        let compiled = compile(&self.config, &self.interfaces, self.side ^ 1);
+        let mut ops = compiled.ops;
+        if let Ok(observed) = self.kernel.observed() {
+            let gone = observed.services.into_keys().filter(|key| !compiled.services.contains_key(key));
+            ops.extend(gone.map(|key| MapOp::RemoveService { key }));
+        }
+        ops
+    }
+
+    fn note_what_needs_a_restart(&mut self, config: &Config) {
+        let same = config.limits == self.config.limits
+            && config.agent
+                == crate::config::Agent { lost_agent: config.agent.lost_agent, ..self.config.agent.clone() };
+        if same {
+            self.problems.remove("restart");
+        } else {
+            self.problems.insert(
+                "restart",
+                "changed [limits] or [agent] settings take effect when the agent is restarted".to_owned(),
+            );
+        }
+    }
+}
+
+/// A configured allowlist entry in the form of the ledger.
+pub(super) fn allowed(entry: crate::config::AllowEntry, created: enforcer_policy::Moment) -> enforcer_policy::Allowed {
+    let note = enforcer_policy::Note {
+        reason: "configuration".to_owned(),
+        origin: enforcer_policy::Origin::File,
+        approved_by: "configuration".to_owned(),
+        created,
+    };
+    enforcer_policy::Allowed { prefix: entry.prefix, kind: entry.kind, until: None, note: std::sync::Arc::new(note) }
+}

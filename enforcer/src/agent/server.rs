@@ -1,0 +1,163 @@
+//! The socket: one conversation per connection. In: requests of trusted peers. Out: replies. Never here: what they mean.
+use std::fs;
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Notify;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::Shared;
+use super::imports::Import;
+use crate::config::Agent;
+use crate::kernel::peer_is_trusted;
+use crate::wire::{Exit, FrameError, Hello, Reply, Request, Trouble, read_frame_async, write_frame_async};
+
+/// Binds the socket: for root and the agent's user, and for the configured group.
+pub(super) fn bind(agent: &Agent) -> io::Result<UnixListener> {
+    if let Some(folder) = agent.socket.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    if std::os::unix::net::UnixStream::connect(&agent.socket).is_ok() {
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another agent answers on it"));
+    }
+    match fs::remove_file(&agent.socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&agent.socket)?;
+    let mode = if let Some(group) = &agent.socket_group {
+        chown(&agent.socket, None, Some(group_id(group)?))?;
+        0o660
+    } else {
+        0o600
+    };
+    fs::set_permissions(&agent.socket, fs::Permissions::from_mode(mode))?;
+    Ok(listener)
+}
+
+/// Answers until dropped. `ended` is told when a request ends the agent.
+pub(super) async fn serve(listener: UnixListener, core: Shared, group: bool, ended: Arc<Notify>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors: let others finish.
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            continue;
+        };
+        let Ok(peer) = stream.peer_cred() else { continue };
+        if !peer_is_trusted(peer.uid(), group) {
+            tracing::warn!(uid = peer.uid(), "a peer was turned away");
+            continue;
+        }
+        let who = user_name(peer.uid());
+        let (core, ended) = (core.clone(), Arc::clone(&ended));
+        tokio::spawn(async move {
+            // A peer that hangs up in the middle is no news.
+            let _ = converse(stream, &core, &who, &ended).await;
+        });
+    }
+}
+
+async fn converse(mut stream: UnixStream, core: &Shared, who: &str, ended: &Notify) -> Result<(), FrameError> {
+    write_frame_async(&mut stream, &Hello::ours()).await?;
+    let Some(theirs) = read_frame_async::<Hello>(&mut stream).await? else { return Ok(()) };
+    if !theirs.agrees() {
+        let message = format!("this agent is {}, the command line is {}", Hello::ours().version, theirs.version);
+        let trouble = Trouble::new(Exit::Failed, message, "use the enforcer program that the agent was started with");
+        return write_frame_async(&mut stream, &Reply::Error(trouble)).await;
+    }
+    let mut import: Option<Import> = None;
+    while let Some(request) = read_frame_async::<Request>(&mut stream).await? {
+        let reply = match request {
+            Request::Events => return follow(&mut stream, core).await,
+            Request::Import(start) => {
+                let opened = core.lock().import(start, who);
+                match opened {
+                    Ok(opened) => {
+                        import = Some(opened);
+                        continue;
+                    }
+                    Err(trouble) => Reply::Error(trouble),
+                }
+            }
+            Request::ImportChunk(items) => match import.as_mut() {
+                Some(import) => Reply::Progress(core.lock().import_chunk(import, items)),
+                None => out_of_turn(),
+            },
+            Request::ImportEnd => match import.take() {
+                Some(import) => Reply::Imported(core.lock().import_end(import)),
+                None => out_of_turn(),
+            },
+            request => answer(core, request, who),
+        };
+        let last = matches!(&reply, Reply::Error(_)) && import.is_none();
+        write_frame_async(&mut stream, &reply).await?;
+        if core.lock().detached {
+            ended.notify_one();
+        }
+        if last {
+            return Ok(());
+        }
+    }
+    // Hanging up keeps what the chunks did.
+    if let Some(import) = import {
+        core.lock().import_end(import);
+    }
+    Ok(())
+}
+
+fn answer(core: &Shared, request: Request, who: &str) -> Reply {
+    let mut core = core.lock();
+    let outcome = match request {
+        Request::Allow(request) => core.allow(&request, who).map(Reply::Allowed),
+        Request::Allowlist => Ok(Reply::Allowlist(core.allowlist())),
+        Request::Block(request) => core.block(&request, who).map(Reply::Blocked),
+        Request::Bypass(on) => core.bypass(on).map(|()| Reply::Done),
+        Request::Detach => core.detach().map(|()| Reply::Done),
+        Request::List(request) => core.list(&request).map(Reply::Listed),
+        Request::Reload => core.reload().map(|()| Reply::Done),
+        Request::Status => Ok(Reply::Status(Box::new(core.status()))),
+        Request::Top => Ok(Reply::Top(Box::new(core.top()))),
+        Request::Unblock(by) => core.unblock(&by).map(Reply::Unblocked),
+        Request::Why(subject) => core.why(&subject).map(|report| Reply::Why(Box::new(report))),
+        Request::Events | Request::Import(_) | Request::ImportChunk(_) | Request::ImportEnd => return out_of_turn(),
+    };
+    outcome.unwrap_or_else(Reply::Error)
+}
+
+fn out_of_turn() -> Reply {
+    Reply::Error(Trouble::new(Exit::Failed, "that request does not belong here", ""))
+}
+
+/// Sends every event until the peer hangs up. One that reads too slowly loses the oldest.
+async fn follow(stream: &mut UnixStream, core: &Shared) -> Result<(), FrameError> {
+    let mut events = core.lock().followers.subscribe();
+    loop {
+        match events.recv().await {
+            Ok(event) => write_frame_async(stream, &Reply::Event(event)).await?,
+            Err(RecvError::Lagged(missed)) => tracing::debug!(missed, "a follower is too slow"),
+            Err(RecvError::Closed) => return Ok(()),
+        }
+    }
+}
+
+fn group_id(name: &str) -> io::Result<u32> {
+    find("/etc/group", |fields| fields.first() == Some(&name))
+        .and_then(|fields| fields.get(2)?.parse().ok())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no group {name}")))
+}
+
+fn user_name(uid: u32) -> String {
+    let number = uid.to_string();
+    let found = find("/etc/passwd", |fields| fields.get(2) == Some(&number.as_str()));
+    found.and_then(|fields| fields.first().cloned()).unwrap_or(number)
+}
+
+/// The first line of a colon-separated file that fits.
+fn find(path: impl AsRef<Path>, fits: impl Fn(&[&str]) -> bool) -> Option<Vec<String>> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fits(fields))?;
+    Some(line.into_iter().map(str::to_owned).collect())
+}

@@ -1,0 +1,220 @@
+//! From a configuration file to a running agent, and its end. In: a path. Out: an exit code.
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use enforcer_common::SipKey;
+use enforcer_policy::{Ledger, put_allow};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+use super::core::Core;
+use super::{Shared, clock, notify, reload, server};
+use crate::apply::{apply, apply_one};
+use crate::config::{Config, compile};
+use crate::kernel::{EventRing, Kernel, Opened, Setup, interfaces, keep_only_needed, prepare};
+use crate::metrics;
+use crate::store::{Journal, Recovered, identity_key};
+use crate::wire::Trouble;
+
+/// Logs to standard error: text for people, JSON where `ENFORCER_LOG_FORMAT=json`; what is logged by `RUST_LOG`.
+pub(super) fn tracing() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
+    let json = std::env::var("ENFORCER_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second call (tests) leaves the first one's in place.
+    let _ = if json { log.json().try_init() } else { log.with_ansi(std::io::stderr().is_terminal()).try_init() };
+}
+
+/// Starts, serves, ends.
+pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
+    let config = reload::read(path).map_err(words)?;
+    let agent = config.agent.clone();
+    let (journal, recovered) = Journal::open(&agent.state_dir).with_context(|| opening(&agent.state_dir))?;
+    let key = identity_key(&agent.identity_key)?;
+    let socket = server::bind(&agent).with_context(|| format!("binding {}", agent.socket.display()))?;
+    let pages = match agent.metrics {
+        Some(address) => {
+            Some(TcpListener::bind(address).await.with_context(|| format!("binding metrics on {address}"))?)
+        }
+        None => None,
+    };
+    prepare(&agent.bpffs)?;
+    keep_only_needed()?;
+    let (core, ring) = bring_up(config, path, journal, recovered, key)?;
+    let core = Shared::new(core);
+    notify::tell("READY=1");
+    tracing::info!(pid = std::process::id(), "ready");
+    serve(&core, socket, pages, ring, agent.socket_group.is_some()).await?;
+    notify::tell("STOPPING=1");
+    let _ = std::fs::remove_file(&agent.socket);
+    tracing::info!("the agent ends; what is attached goes on");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the kernel, fills or mends the maps, attaches, publishes. In this order nothing that is blocked gets through.
+fn bring_up(
+    config: Config,
+    path: &Path,
+    journal: Journal,
+    recovered: Recovered,
+    key: SipKey,
+) -> anyhow::Result<(Core, EventRing)> {
+    let setup = Setup { bpffs: config.agent.bpffs.clone(), limits: config.limits, identity_key: key };
+    let (mut kernel, opened) = Kernel::open(&setup, random_key()?)?;
+    let ring = kernel.event_ring()?;
+    let [packets, requests] = kernel.verified_instructions();
+    tracing::info!(packets, requests, ?opened, "programs loaded (instructions verified)");
+    let mut ledger = Ledger::default();
+    ledger.reserve(recovered.decisions.len());
+    let (decisions, allowed, bypass, torn) = (recovered.decisions, recovered.allowed, recovered.bypass, recovered.torn);
+    decisions.into_iter().for_each(|decision| drop(ledger.insert_raw(decision)));
+    allowed.into_iter().for_each(|entry| drop(ledger.allow(entry)));
+    let mut core = Core::new(config, path.to_owned(), kernel, ledger, journal, key, clock::now());
+    if let Some(torn) = torn {
+        let text = format!(
+            "the journal ended in {} bytes that could not be read (kept in {}); {} records before it are in force",
+            torn.lost_bytes,
+            torn.saved_as.display(),
+            torn.kept_records
+        );
+        tracing::error!("{text}");
+        core.problems.insert("torn journal", text);
+    }
+    if let Opened::Migrating(why) = &opened {
+        let text = format!("the pinned maps were replaced ({why}): counters began again at zero");
+        tracing::warn!("{text}");
+        core.problems.insert("migrated", text);
+    }
+    fill(&mut core, &opened, bypass)?;
+    core.tend_hooks();
+    core.kernel.publish()?;
+    Ok((core, ring))
+}
+
+/// Makes the maps hold what was decided, before anything hangs on them.
+fn fill(core: &mut Core, opened: &Opened, bypass: bool) -> anyhow::Result<()> {
+    core.interfaces = interfaces();
+    // The programs that run now use the pinned side; the new configuration goes to the other.
+    core.side = core.observed_side()?.map_or(0, |side| side ^ 1);
+    let compiled = compile(&core.config, &core.interfaces, core.side);
+    let mut ops = vec![core.lease()];
+    ops.extend(core.allowed().iter().map(put_allow));
+    if *opened != Opened::Adopted {
+        ops.push(enforcer_policy::MapOp::Bypass(bypass));
+    }
+    apply(&mut core.kernel, &ops)?;
+    for op in compiled.ops {
+        apply_one(&mut core.kernel, &op)?;
+    }
+    let ended = core.ledger.expire(clock::now());
+    core.forget(&ended);
+    core.compare();
+    match core.problems.remove("compare") {
+        Some(text) => Err(anyhow!(text)),
+        None => {
+            core.drift = crate::wire::Drift::default();
+            Ok(())
+        }
+    }
+}
+
+/// All tasks, until one ends the agent.
+async fn serve(
+    core: &Shared,
+    socket: UnixListener,
+    pages: Option<TcpListener>,
+    ring: EventRing,
+    group: bool,
+) -> anyhow::Result<()> {
+    let ended = Arc::new(Notify::new());
+    let tasks = [
+        tokio::spawn(server::serve(socket, core.clone(), group, Arc::clone(&ended))),
+        tokio::spawn(read_events(core.clone(), ring)),
+        tokio::spawn(tick(core.clone())),
+    ];
+    let pages = pages.map(|listener| tokio::spawn(metrics::http::serve(listener, Arc::new(core.clone()))));
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            () = ended.notified() => break,
+            _ = hangup.recv() => {
+                notify::tell("RELOADING=1");
+                // Told in the log and in `status`.
+                let _ = core.lock().reload();
+                notify::tell("READY=1");
+            }
+        }
+    }
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    pages.iter().for_each(tokio::task::JoinHandle::abort);
+    Ok(())
+}
+
+async fn read_events(core: Shared, mut ring: EventRing) {
+    loop {
+        let drained = ring.drain(|event| core.lock().take_event(&event)).await;
+        if let Err(error) = drained {
+            tracing::error!(%error, "events can no longer be read");
+            return;
+        }
+    }
+}
+
+async fn tick(core: Shared) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        seconds.tick().await;
+        core.lock().tick();
+        notify::tell("WATCHDOG=1");
+    }
+}
+
+impl metrics::http::Source for Shared {
+    async fn metrics(&self) -> String {
+        let snapshot = self.lock().snapshot();
+        metrics::render(&snapshot)
+    }
+
+    async fn ready(&self) -> Result<(), String> {
+        self.lock().ready()
+    }
+}
+
+impl Core {
+    /// Takes everything off; the agent ends after its reply.
+    pub(super) fn detach(&mut self) -> Result<(), Trouble> {
+        let done = crate::kernel::detach_all(&self.config.agent.bpffs);
+        let done = done
+            .map_err(|error| Trouble::new(crate::wire::Exit::Failed, error.to_string(), "enforcer detach --offline"))?;
+        tracing::warn!(?done, "detached");
+        self.detached = true;
+        Ok(())
+    }
+}
+
+/// A fresh secret for the source tables.
+fn random_key() -> anyhow::Result<SipKey> {
+    use std::io::Read as _;
+    let mut bytes = [[0; 8]; 2];
+    let mut source = std::fs::File::open("/dev/urandom").context("opening /dev/urandom")?;
+    bytes.iter_mut().try_for_each(|word| source.read_exact(word)).context("reading /dev/urandom")?;
+    Ok(SipKey(bytes.map(u64::from_le_bytes)))
+}
+
+fn words(trouble: Trouble) -> anyhow::Error {
+    if trouble.hint.is_empty() { anyhow!(trouble.message) } else { anyhow!("{}\n  {}", trouble.message, trouble.hint) }
+}
+
+fn opening(state_dir: &Path) -> String {
+    format!("opening the decisions in {}", state_dir.display())
+}

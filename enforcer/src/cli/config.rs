@@ -1,0 +1,82 @@
+//! `config check` and `config example`.
+//!
+//! In: a file. Out: every problem in it with line and mend, or the example. Never here: the rules (the config room has them).
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::args::{ConfigCommand, Globals};
+use super::failure::Failure;
+use super::local::{config_path, parse};
+use super::out::Out;
+use crate::config::{Config, EXAMPLE, Problem};
+use crate::wire::Exit;
+
+/// What was found, for JSON.
+#[derive(Serialize, Debug)]
+struct CheckReport {
+    path: PathBuf,
+    valid: bool,
+    problems: Vec<ProblemReport>,
+}
+
+/// One problem, for JSON.
+#[derive(Serialize, Debug)]
+struct ProblemReport {
+    line: usize,
+    place: String,
+    what: String,
+    mend: String,
+}
+
+/// `config`.
+pub(super) fn config(command: ConfigCommand, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
+    match command {
+        ConfigCommand::Check { file } => check(&file.unwrap_or_else(|| config_path(globals)), out),
+        ConfigCommand::Example => out.text(EXAMPLE).map(|()| Exit::Done),
+    }
+}
+
+fn check(path: &Path, out: &mut Out) -> Result<Exit, Failure> {
+    let text = read(path).map_err(|source| Failure::file("read", path, source))?;
+    match parse(path, &text) {
+        Ok(config) => {
+            let report = CheckReport { path: path.to_owned(), valid: true, problems: Vec::new() };
+            out.report(&report, |report| format!("{}: valid, {}", report.path.display(), summary(&config)))?;
+            Ok(Exit::Done)
+        }
+        Err(Failure::Config { path, problems }) => {
+            let listed = problems.0.iter().map(ProblemReport::from).collect();
+            let report = CheckReport { path, valid: false, problems: listed };
+            out.report(&report, |report| format!("{}: {problems}", report.path.display()))?;
+            Ok(Exit::Usage)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    if path != Path::new("-") {
+        return std::fs::read_to_string(path);
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map(|_| text)
+}
+
+fn summary(config: &Config) -> String {
+    let count = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    format!(
+        "{}, {}, {}",
+        count(config.services.len(), "service", "services"),
+        count(config.fastpath.interfaces.len(), "interface", "interfaces"),
+        count(config.allow.len(), "allowlist entry", "allowlist entries"),
+    )
+}
+
+impl From<&Problem> for ProblemReport {
+    fn from(problem: &Problem) -> Self {
+        let Problem { line, place, what, mend } = problem.clone();
+        Self { line, place, what, mend }
+    }
+}

@@ -1,0 +1,54 @@
+//! `events`: refusals and observations as they happen.
+//!
+//! In: the agent's stream. Out: one line or one JSON document per event, at once. Ends when either side hangs up, or after
+//! `--count`. Never here: sums (`top` has them; the stream of packet events is sampled).
+use super::args::{EventsArgs, Globals};
+use super::client::Client;
+use super::failure::Failure;
+use super::out::Out;
+use super::table::{clean, time};
+use crate::wire::{EventReport, Exit, Request};
+
+/// `events`.
+pub(super) fn events(args: &EventsArgs, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
+    let mut client = Client::open(globals)?;
+    client.send(&Request::Events)?;
+    client.be_patient()?;
+    if out.terminal {
+        out.note("following events; Ctrl-C ends");
+    }
+    let mut left = args.count.unwrap_or(u64::MAX);
+    while left > 0 {
+        let event: EventReport = client.receive()?;
+        if args.service.is_none() || args.service == event.service {
+            out.report(&event, line)?;
+            out.flush()?;
+            left -= 1;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// One event on one line, in columns that hold for most values.
+pub(super) fn line(event: &EventReport) -> String {
+    let service = event.service.as_deref().unwrap_or("-");
+    let decision = event.decision.map_or_else(|| "-".to_owned(), |id| id.to_string());
+    clean(&format!(
+        "{}  {:<7}  {:<16}  {service:<8}  {} > {}  {} {}  {decision}",
+        time(event.time),
+        event.verdict.name(),
+        event.reason.name(),
+        end(event.source, event.source_port),
+        end(event.destination, event.destination_port),
+        event.protocol,
+        event.interface,
+    ))
+}
+
+/// An address with its port, where it has one.
+fn end(address: std::net::IpAddr, port: u16) -> String {
+    match port {
+        0 => address.to_string(),
+        port => std::net::SocketAddr::new(address, port).to_string(),
+    }
+}

@@ -1,0 +1,136 @@
+//! A file of subjects, line by line.
+//!
+//! In: bytes. Out: items with their line numbers, or why a line was rejected. Memory holds one line at a time, and a line
+//! without end is cut and rejected. Never here: the agent.
+use std::io::{self, BufRead, Read as _};
+
+use enforcer_common::SubjectKind;
+use enforcer_common::limits::TOKEN;
+use enforcer_policy::lists::{Line, parse_line};
+
+use crate::wire::{ImportItem, Raw};
+
+/// Longest line that is read whole.
+const LINE: usize = 4096;
+
+/// What one line says.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Entry {
+    /// Nothing.
+    Empty,
+    /// A subject.
+    Item(ImportItem),
+    /// A network whose host bits were cleared.
+    Cleared(ImportItem),
+    /// Something unusable.
+    Rejected(String),
+}
+
+/// The lines of a file.
+#[derive(Debug)]
+pub(super) struct Lines<R> {
+    from: R,
+    kind: SubjectKind,
+    line: Vec<u8>,
+    /// Lines read so far.
+    pub(super) number: u64,
+    /// Bytes read so far.
+    pub(super) bytes: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// Lines of subjects of one kind.
+    pub(super) fn new(from: R, kind: SubjectKind) -> Self {
+        Self { from, kind, line: Vec::with_capacity(LINE), number: 0, bytes: 0 }
+    }
+
+    /// The next line; `None` at the end.
+    pub(super) fn next(&mut self) -> io::Result<Option<Entry>> {
+        self.line.clear();
+        let read = self.from.by_ref().take(LINE as u64).read_until(b'\n', &mut self.line)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        self.bytes += read as u64;
+        if read == LINE && self.line.last() != Some(&b'\n') {
+            self.skip_line()?;
+            return Ok(Some(Entry::Rejected(format!("longer than {LINE} bytes"))));
+        }
+        Ok(Some(self.entry()))
+    }
+
+    fn entry(&self) -> Entry {
+        match (std::str::from_utf8(&self.line), self.kind) {
+            (Err(_), _) => Entry::Rejected("not UTF-8".to_owned()),
+            (Ok(line), SubjectKind::Device) => device(line, self.number == 1),
+            (Ok(line), SubjectKind::Flow | SubjectKind::Ip) => network(line),
+        }
+    }
+
+    /// Reads on to the end of an overlong line, holding none of it.
+    fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            let held = self.from.fill_buf()?;
+            let end = held.iter().position(|byte| *byte == b'\n');
+            let used = end.map_or(held.len(), |at| at + 1);
+            self.from.consume(used);
+            self.bytes += used as u64;
+            if end.is_some() || used == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn network(line: &str) -> Entry {
+    match parse_line(line) {
+        Line::Cleared(prefix) => Entry::Cleared(ImportItem::Network(prefix)),
+        Line::Empty => Entry::Empty,
+        Line::Rejected(why) => Entry::Rejected(why.to_string()),
+        Line::Subject(prefix) => Entry::Item(ImportItem::Network(prefix)),
+    }
+}
+
+fn device(line: &str, first: bool) -> Entry {
+    let line = if first { line.strip_prefix('\u{feff}').unwrap_or(line) } else { line };
+    let value = line.trim_ascii();
+    if value.is_empty() || value.starts_with('#') {
+        Entry::Empty
+    } else if value.len() > TOKEN {
+        Entry::Rejected(format!("longer than {TOKEN} bytes: the kernel does not compare such values"))
+    } else {
+        Entry::Item(ImportItem::Token(Raw::new(value)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(text: &[u8], kind: SubjectKind) -> Vec<Entry> {
+        let mut lines = Lines::new(text, kind);
+        let entries = std::iter::from_fn(|| lines.next().unwrap()).collect();
+        assert_eq!(lines.bytes, text.len() as u64);
+        entries
+    }
+
+    #[test]
+    fn devices_are_values_and_comments() {
+        let token = |value: &str| Entry::Item(ImportItem::Token(Raw::new(value)));
+        let entries = all("\u{feff}ABC\r\n\n# no\n a,b #c \nend".as_bytes(), SubjectKind::Device);
+        assert_eq!(entries, [token("ABC"), Entry::Empty, Entry::Empty, token("a,b #c"), token("end")]);
+        let long = "x".repeat(TOKEN + 1);
+        assert!(matches!(all(long.as_bytes(), SubjectKind::Device).as_slice(), [Entry::Rejected(_)]));
+    }
+
+    #[test]
+    fn a_line_without_end_is_one_rejected_line() {
+        let mut text = vec![b'1'; LINE * 3];
+        text.extend(b"\n192.0.2.1\n\xff\xfe\n192.0.2.9/24");
+        let entries = all(&text, SubjectKind::Ip);
+        let kinds: Vec<bool> = entries.iter().map(|entry| matches!(entry, Entry::Rejected(_))).collect();
+        assert_eq!(kinds, [true, false, true, false]);
+        assert!(matches!(entries.last(), Some(Entry::Cleared(_))));
+    }
+}

@@ -1,0 +1,297 @@
+//! Attaching: one link per interface and hook, pinned by interface index and mode, replaced inside and never hung twice.
+//!
+//! XDP and tcx hang in links that bpffs keeps. Kernels without tcx (before 6.6) get a classifier on clsact with a fixed
+//! priority and handle, so that a new agent finds the one a dead agent left, and replaces it in place; its pin is only a note.
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::path::{Path, PathBuf};
+
+use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_add_clsact};
+use aya::programs::xdp::{XdpLink, XdpMode};
+use aya::programs::{LinkOrder, SchedClassifier, TcAttachType, Xdp};
+
+use super::object::{TC, XDP, program};
+use super::{Kernel, KernelError, bpffs};
+use crate::config::Mode;
+
+const PRIORITY: u16 = 50;
+const HANDLE: TcHandle = TcHandle::new(0, 1);
+
+/// Where a program can hang.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum HookKind {
+    /// Every packet, in the driver or before the stack.
+    Xdp,
+    /// Every segment, before the stack's network layer.
+    Tc,
+}
+
+impl HookKind {
+    /// The word used everywhere.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tc => "tc",
+            Self::Xdp => "xdp",
+        }
+    }
+}
+
+/// A wish: this program on this interface.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Hook {
+    /// The interface.
+    pub interface: String,
+    /// Its index.
+    pub ifindex: u32,
+    /// Which program.
+    pub kind: HookKind,
+}
+
+/// A hook with its program in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Attached {
+    pub(super) hook: Hook,
+    pub(super) mode: &'static str,
+}
+
+/// The interfaces of this network namespace, by name.
+pub fn interfaces() -> BTreeMap<String, u32> {
+    let mut found = BTreeMap::new();
+    // SAFETY: the list is freed below; it ends with an entry whose index is zero.
+    let list = unsafe { libc::if_nameindex() };
+    let mut at = list;
+    // SAFETY: not null, and not beyond the ending entry.
+    while let Some(entry) = unsafe { at.as_ref() }.filter(|entry| entry.if_index != 0) {
+        // SAFETY: a terminated name for as long as the list lives.
+        let name = unsafe { CStr::from_ptr(entry.if_name) };
+        found.insert(name.to_string_lossy().into_owned(), entry.if_index);
+        // SAFETY: the entry was not the last.
+        at = unsafe { at.add(1) };
+    }
+    if !list.is_null() {
+        // SAFETY: what `if_nameindex` gave.
+        unsafe { libc::if_freenameindex(list) };
+    }
+    found
+}
+
+impl Kernel {
+    /// Hangs the program of `hook`, or replaces the one that a former agent left in its link.
+    pub fn attach(&mut self, hook: &Hook, mode: Mode) -> Result<(), KernelError> {
+        if self.attached.iter().any(|held| held.hook == *hook) {
+            return Ok(());
+        }
+        let mode = match self.adopt(hook) {
+            Some(mode) => mode,
+            None if hook.kind == HookKind::Xdp => self.attach_xdp(hook, mode)?,
+            None => self.attach_tc(hook)?,
+        };
+        self.attached.retain(|held| (&held.hook.interface, held.hook.kind) != (&hook.interface, hook.kind));
+        self.attached.push(Attached { hook: hook.clone(), mode });
+        Ok(())
+    }
+
+    /// Takes a program off an interface.
+    pub fn detach(&mut self, hook: &Hook) -> Result<(), KernelError> {
+        if let Some((path, mode)) = find_pin(&self.bpffs, hook) {
+            unhang(hook, mode)?;
+            bpffs::unpin(&path)?;
+        }
+        self.attached.retain(|held| held.hook != *hook);
+        Ok(())
+    }
+
+    /// The programs that hang, with their modes.
+    pub fn attachments(&self) -> impl Iterator<Item = (&Hook, &'static str)> {
+        self.attached.iter().map(|held| (&held.hook, held.mode))
+    }
+
+    /// Hooks whose pin has vanished: someone took the program off behind our back.
+    pub fn lost_hooks(&self) -> Vec<Hook> {
+        let lost = self.attached.iter().filter(|held| find_pin(&self.bpffs, &held.hook).is_none());
+        lost.map(|held| held.hook.clone()).collect()
+    }
+
+    /// Forgets a hook, so that it is attached anew.
+    pub fn forget(&mut self, hook: &Hook) {
+        self.attached.retain(|held| held.hook != *hook);
+    }
+
+    /// Puts this agent's program into the link a former one left. A link that is defunct (its interface is gone) is removed.
+    fn adopt(&mut self, hook: &Hook) -> Option<&'static str> {
+        let (path, mode) = find_pin(&self.bpffs, hook)?;
+        let adopted = match mode {
+            "clsact" => self.replace_clsact(hook),
+            _ => self.replace_in_link(hook, &path),
+        };
+        if adopted.is_ok() {
+            return Some(mode);
+        }
+        // The wish is served by a fresh link; a defunct one must not stand in its way.
+        let _ = bpffs::unpin(&path);
+        None
+    }
+
+    fn replace_in_link(&mut self, hook: &Hook, path: &Path) -> Result<(), KernelError> {
+        let failed = |reason: String| failure(hook, reason);
+        let link = FdLink::from(PinnedLink::from_pin(path).map_err(|error| failed(error.to_string()))?);
+        match hook.kind {
+            HookKind::Xdp => {
+                let xdp: &mut Xdp = program(&mut self.ebpf, XDP)?;
+                let link = XdpLink::try_from(link).map_err(|error| failed(error.to_string()))?;
+                xdp.attach_to_link(link).map_err(|error| failed(error.to_string()))?;
+            }
+            HookKind::Tc => {
+                let tc: &mut SchedClassifier = program(&mut self.ebpf, TC)?;
+                let link = SchedClassifierLink::try_from(link).map_err(|error| failed(error.to_string()))?;
+                tc.attach_to_link(link).map_err(|error| failed(error.to_string()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn replace_clsact(&mut self, hook: &Hook) -> Result<(), KernelError> {
+        let link = clsact_link(hook)?;
+        let tc: &mut SchedClassifier = program(&mut self.ebpf, TC)?;
+        let id = tc.attach_to_link(link).map_err(|error| failure(hook, error.to_string()))?;
+        keep(tc.take_link(id).map_err(|error| failure(hook, error.to_string()))?);
+        Ok(())
+    }
+
+    fn attach_xdp(&mut self, hook: &Hook, mode: Mode) -> Result<&'static str, KernelError> {
+        let tries: &[(XdpMode, &'static str)] = match mode {
+            Mode::Auto => &[(XdpMode::Driver, "native"), (XdpMode::Skb, "generic")],
+            Mode::Generic => &[(XdpMode::Skb, "generic")],
+            Mode::Native => &[(XdpMode::Driver, "native")],
+        };
+        let mut last = String::new();
+        for (mode, name) in tries {
+            match self.try_xdp(hook, *mode, name) {
+                Ok(()) => return Ok(name),
+                Err(error) => last = error.to_string(),
+            }
+        }
+        Err(failure(hook, last))
+    }
+
+    fn try_xdp(&mut self, hook: &Hook, mode: XdpMode, name: &str) -> Result<(), KernelError> {
+        let path = pin_path(&self.bpffs, hook, name);
+        let xdp: &mut Xdp = program(&mut self.ebpf, XDP)?;
+        let id = xdp.attach_to_if_index(hook.ifindex, mode).map_err(|error| failure(hook, chain(&error)))?;
+        let link = xdp.take_link(id).map_err(|error| failure(hook, error.to_string()))?;
+        let link = FdLink::try_from(link).map_err(|error| failure(hook, error.to_string()))?;
+        link.pin(&path).map_err(|error| failure(hook, error.to_string()))?;
+        Ok(())
+    }
+
+    fn attach_tc(&mut self, hook: &Hook) -> Result<&'static str, KernelError> {
+        match self.try_tcx(hook) {
+            Ok(()) => Ok("tcx"),
+            Err(_) => self.try_clsact(hook).map(|()| "clsact"),
+        }
+    }
+
+    fn try_tcx(&mut self, hook: &Hook) -> Result<(), KernelError> {
+        let path = pin_path(&self.bpffs, hook, "tcx");
+        let tc: &mut SchedClassifier = program(&mut self.ebpf, TC)?;
+        let options = TcAttachOptions::TcxOrder(LinkOrder::default());
+        let id = tc.attach_with_options(&hook.interface, TcAttachType::Ingress, options);
+        let id = id.map_err(|error| failure(hook, chain(&error)))?;
+        let link = tc.take_link(id).map_err(|error| failure(hook, error.to_string()))?;
+        let link = FdLink::try_from(link).map_err(|error| failure(hook, error.to_string()))?;
+        link.pin(&path).map_err(|error| failure(hook, error.to_string()))?;
+        Ok(())
+    }
+
+    fn try_clsact(&mut self, hook: &Hook) -> Result<(), KernelError> {
+        // Already there is as good as added.
+        let _ = qdisc_add_clsact(&hook.interface);
+        let path = pin_path(&self.bpffs, hook, "clsact");
+        let tc: &mut SchedClassifier = program(&mut self.ebpf, TC)?;
+        let options = NlOptions { priority: PRIORITY, handle: HANDLE, classid: None };
+        let id = tc.attach_with_options(&hook.interface, TcAttachType::Ingress, TcAttachOptions::Netlink(options));
+        match id {
+            Ok(id) => keep(tc.take_link(id).map_err(|error| failure(hook, error.to_string()))?),
+            // Left by an agent that died before it wrote the note.
+            Err(_) => self.replace_clsact(hook)?,
+        }
+        let tc: &mut SchedClassifier = program(&mut self.ebpf, TC)?;
+        tc.pin(&path).map_err(|error| failure(hook, error.to_string()))
+    }
+}
+
+/// Takes everything off: links, notes and maps, whoever made them.
+pub fn detach_all(folder: &Path) -> Result<Vec<String>, KernelError> {
+    let names: BTreeMap<u32, String> = interfaces().into_iter().map(|(name, index)| (index, name)).collect();
+    let links = folder.join("links");
+    let mut done = Vec::new();
+    for pin in bpffs::pins(&links) {
+        let Some((kind, ifindex, mode)) = parse_pin(&pin) else { continue };
+        let interface = names.get(&ifindex).cloned().unwrap_or_else(|| format!("interface {ifindex} (gone)"));
+        let hook = Hook { interface: interface.clone(), ifindex, kind };
+        if names.contains_key(&ifindex) {
+            unhang(&hook, mode)?;
+        }
+        bpffs::unpin(&links.join(&pin))?;
+        done.push(format!("{} {} ({mode})", kind.name(), interface));
+    }
+    for maps in ["maps", "maps-new", "maps-old"] {
+        bpffs::remove(&folder.join(maps))?;
+    }
+    Ok(done)
+}
+
+/// What a pin's name says.
+fn parse_pin(pin: &str) -> Option<(HookKind, u32, &'static str)> {
+    let mut parts = pin.split('-');
+    let kind = match parts.next()? {
+        "xdp" => HookKind::Xdp,
+        "tc" => HookKind::Tc,
+        _ => return None,
+    };
+    let ifindex = parts.next()?.parse().ok()?;
+    let mode = parts.next()?;
+    MODES.iter().find(|known| **known == mode).map(|mode| (kind, ifindex, *mode))
+}
+
+const MODES: [&str; 4] = ["native", "generic", "tcx", "clsact"];
+
+fn find_pin(folder: &Path, hook: &Hook) -> Option<(PathBuf, &'static str)> {
+    MODES.iter().map(|mode| (pin_path(folder, hook, mode), *mode)).find(|(path, _)| path.exists())
+}
+
+fn pin_path(folder: &Path, hook: &Hook, mode: &str) -> PathBuf {
+    folder.join("links").join(format!("{}-{}-{mode}", hook.kind.name(), hook.ifindex))
+}
+
+/// Links go with their pin; a classifier on clsact has to be taken off.
+fn unhang(hook: &Hook, mode: &str) -> Result<(), KernelError> {
+    if mode == "clsact" {
+        use aya::programs::links::Link as _;
+        clsact_link(hook)?.detach().map_err(|error| failure(hook, error.to_string()))?;
+    }
+    Ok(())
+}
+
+fn clsact_link(hook: &Hook) -> Result<SchedClassifierLink, KernelError> {
+    SchedClassifierLink::attached(&hook.interface, TcAttachType::Ingress, PRIORITY, HANDLE, None)
+        .map_err(|error| failure(hook, error.to_string()))
+}
+
+/// The classifier must stay when the agent goes; dropping its link would take it off.
+fn keep(link: SchedClassifierLink) {
+    std::mem::forget(link);
+}
+
+fn failure(hook: &Hook, reason: String) -> KernelError {
+    KernelError::Attach { hook: hook.kind.name(), interface: hook.interface.clone(), reason }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
+    }
+}

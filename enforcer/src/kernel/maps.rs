@@ -1,0 +1,295 @@
+//! The maps, typed: reads and writes one entry at a time, and knows how full each is.
+use std::collections::BTreeMap;
+use std::io;
+
+use aya::Ebpf;
+use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap};
+use enforcer_common::{
+    Address, AllowKey, AllowRule, Counter, Denied, FlowKey, IdentityKey, Notice, Rule, ServiceCounters, ServiceKey,
+    ServiceRule, Settings, SpillKey, SpillRule, Watchlist, limits,
+};
+
+use super::KernelError;
+use super::mapped::Mapped;
+use super::object::Sizes;
+use super::sources::Sources;
+
+/// Maps that are pinned: everything a program or an agent must find again. Scratch space is not among them.
+pub(super) const PINNED: [&str; 18] = [
+    "ALLOW",
+    "COUNTERS",
+    "DENIED",
+    "EVENTS",
+    "EVENT_COUNTS",
+    "FLOWS",
+    "HEARTBEAT",
+    "IDENTITIES",
+    "LAST_DENIAL",
+    "NOTICES",
+    "SERVICES",
+    "SERVICE_COUNTERS",
+    "SETTINGS",
+    "SOURCES4",
+    "SOURCES6",
+    "SPILL",
+    "SUMMARY",
+    "WATCHLISTS",
+];
+
+/// How full a map is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fill {
+    /// The map.
+    pub map: &'static str,
+    /// Entries in use.
+    pub used: u64,
+    /// Entries it can hold.
+    pub capacity: u64,
+}
+
+/// The typed maps.
+pub(super) struct Maps {
+    pub(super) settings: Array<MapData, Settings>,
+    pub(super) heartbeat: Array<MapData, u64>,
+    pub(super) counters: PerCpuArray<MapData, Counter>,
+    pub(super) event_counts: PerCpuArray<MapData, u64>,
+    pub(super) service_counters: PerCpuHashMap<MapData, u32, ServiceCounters>,
+    pub(super) flows: Counted<FlowKey, Rule>,
+    pub(super) identities: Counted<IdentityKey, Rule>,
+    pub(super) services: Counted<ServiceKey, ServiceRule>,
+    pub(super) allow: Trie<AllowRule>,
+    pub(super) spill: Trie<SpillRule>,
+    pub(super) notices: Array<MapData, Notice>,
+    pub(super) watchlists: Array<MapData, Watchlist>,
+    pub(super) denied: HashMap<MapData, FlowKey, Denied>,
+    pub(super) sources: Sources,
+    /// A copy of the strata in use, IPv4 and IPv6: read for every network that is added.
+    pub(super) strata: [u32; 2],
+    pub(super) sizes: Sizes,
+}
+
+impl Maps {
+    /// Takes the maps out of the loaded object.
+    pub(super) fn take(ebpf: &mut Ebpf, sizes: Sizes) -> Result<Self, KernelError> {
+        let settings: Array<MapData, Settings> = typed(ebpf, "SETTINGS")?;
+        let limits = sizes.limits;
+        let strata = settings.get(&0, 0).map_or([0; 2], |held| [held.strata4, held.strata6]);
+        let sources = Sources {
+            summary: mapped(ebpf, "SUMMARY", enforcer_common::CELLS / 32)?,
+            v4: mapped(ebpf, "SOURCES4", sizes.buckets4 as usize * 8)?,
+            v6: mapped(ebpf, "SOURCES6", sizes.buckets6 as usize * 8)?,
+            geometry: sizes.geometry,
+            used4: 0,
+            used6: 0,
+        };
+        Ok(Self {
+            settings,
+            heartbeat: typed(ebpf, "HEARTBEAT")?,
+            counters: typed(ebpf, "COUNTERS")?,
+            event_counts: typed(ebpf, "EVENT_COUNTS")?,
+            service_counters: typed(ebpf, "SERVICE_COUNTERS")?,
+            flows: Counted::new(typed(ebpf, "FLOWS")?, "flows", "flows", limits.flows)?,
+            identities: Counted::new(typed(ebpf, "IDENTITIES")?, "identities", "identities", limits.identities)?,
+            services: Counted::new(typed(ebpf, "SERVICES")?, "services", "services", SERVICE_PORTS)?,
+            allow: Trie::new(typed(ebpf, "ALLOW")?, "allow", "allow", limits.allow)?,
+            spill: Trie::new(typed(ebpf, "SPILL")?, "spill", "spill", limits.spill)?,
+            notices: typed(ebpf, "NOTICES")?,
+            watchlists: typed(ebpf, "WATCHLISTS")?,
+            denied: lru(ebpf, "DENIED")?,
+            sources,
+            strata,
+            sizes,
+        })
+    }
+
+    /// How full each map is that can be full.
+    pub(super) fn fill(&self) -> Vec<Fill> {
+        let limits = &self.sizes.limits;
+        let fill = |map, used: u64, capacity: u32| Fill { map, used, capacity: u64::from(capacity) };
+        vec![
+            fill("allow", self.allow.entries.len() as u64, limits.allow),
+            fill("flows", self.flows.used, limits.flows),
+            fill("identities", self.identities.used, limits.identities),
+            fill("services", self.services.used, SERVICE_PORTS),
+            fill("sources_v4", self.sources.used4, limits.addresses_v4),
+            fill("sources_v6", self.sources.used6, limits.addresses_v6),
+            fill("spill", self.spill.entries.len() as u64, limits.spill),
+        ]
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a small constant")]
+const SERVICE_PORTS: u32 = limits::SERVICE_PORTS as u32;
+
+/// A hash map whose entries are counted as they come and go.
+pub(super) struct Counted<K: aya::Pod, V: aya::Pod> {
+    map: HashMap<MapData, K, V>,
+    name: &'static str,
+    key: &'static str,
+    limit: u32,
+    pub(super) used: u64,
+}
+
+const NO_EXIST: u64 = 1;
+const EXIST: u64 = 2;
+
+impl<K: aya::Pod + Ord, V: aya::Pod> Counted<K, V> {
+    fn new(
+        map: HashMap<MapData, K, V>,
+        name: &'static str,
+        key: &'static str,
+        limit: u32,
+    ) -> Result<Self, KernelError> {
+        let mut used = 0;
+        for entry in map.keys() {
+            entry.map_err(|error| unusable(name, &error))?;
+            used += 1;
+        }
+        Ok(Self { map, name, key, limit, used })
+    }
+
+    /// Adds an entry or replaces it whole.
+    pub(super) fn put(&mut self, key: K, value: V) -> Result<(), KernelError> {
+        match self.map.insert(key, value, NO_EXIST) {
+            Ok(()) => {
+                self.used += 1;
+                Ok(())
+            }
+            Err(error) if errno(&error) == Some(libc::EEXIST) => {
+                self.map.insert(key, value, EXIST).map_err(|error| unusable(self.name, &error))
+            }
+            Err(error) => Err(refused(self.name, self.key, self.limit, &error)),
+        }
+    }
+
+    /// Takes an entry out; false when there was none.
+    pub(super) fn remove(&mut self, key: &K) -> Result<bool, KernelError> {
+        match self.map.remove(key) {
+            Ok(()) => {
+                self.used = self.used.saturating_sub(1);
+                Ok(true)
+            }
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(unusable(self.name, &error)),
+        }
+    }
+
+    /// The entry, as the kernel holds it now.
+    pub(super) fn read(&self, key: &K) -> Result<Option<V>, KernelError> {
+        match self.map.get(key, 0) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(unusable(self.name, &error)),
+        }
+    }
+
+    /// Everything, as the kernel holds it now.
+    pub(super) fn all(&self) -> Result<BTreeMap<K, V>, KernelError> {
+        self.map.iter().collect::<Result<_, _>>().map_err(|error| unusable(self.name, &error))
+    }
+}
+
+/// A longest-prefix trie with a copy of its entries: the kernel cannot look one up exactly.
+pub(super) struct Trie<V: aya::Pod> {
+    map: LpmTrie<MapData, [u8; 16], V>,
+    name: &'static str,
+    key: &'static str,
+    limit: u32,
+    pub(super) entries: BTreeMap<SpillKey, V>,
+}
+
+impl<V: aya::Pod> Trie<V> {
+    fn new(
+        map: LpmTrie<MapData, [u8; 16], V>,
+        name: &'static str,
+        key: &'static str,
+        limit: u32,
+    ) -> Result<Self, KernelError> {
+        let mut trie = Self { map, name, key, limit, entries: BTreeMap::new() };
+        trie.entries = trie.all()?;
+        Ok(trie)
+    }
+
+    /// Adds an entry or replaces it.
+    pub(super) fn put(&mut self, key: SpillKey, value: V) -> Result<(), KernelError> {
+        self.map.insert(&trie_key(key), value, 0).map_err(|error| refused(self.name, self.key, self.limit, &error))?;
+        self.entries.insert(key, value);
+        Ok(())
+    }
+
+    /// Takes an entry out; false when there was none.
+    pub(super) fn remove(&mut self, key: SpillKey) -> Result<bool, KernelError> {
+        if self.entries.remove(&key).is_none() {
+            return Ok(false);
+        }
+        match self.map.remove(&trie_key(key)) {
+            Err(error) if !is_absent(&error) => Err(unusable(self.name, &error)),
+            _ => Ok(true),
+        }
+    }
+
+    /// Everything, as the kernel holds it now.
+    pub(super) fn all(&self) -> Result<BTreeMap<SpillKey, V>, KernelError> {
+        let entry = |found: Result<(Key<[u8; 16]>, V), MapError>| {
+            found.map(|(key, value)| (SpillKey { bits: key.prefix_len(), address: Address::v6(key.data()) }, value))
+        };
+        self.map.iter().map(entry).collect::<Result<_, _>>().map_err(|error| unusable(self.name, &error))
+    }
+}
+
+impl Trie<AllowRule> {
+    /// The allowlist's own form of the entries.
+    pub(super) fn rules(entries: BTreeMap<SpillKey, AllowRule>) -> BTreeMap<AllowKey, AllowRule> {
+        entries.into_iter().map(|(key, rule)| (AllowKey { bits: key.bits, address: key.address }, rule)).collect()
+    }
+}
+
+fn trie_key(key: SpillKey) -> Key<[u8; 16]> {
+    Key::new(key.bits, *key.address.octets())
+}
+
+/// One of the object's maps, by name.
+fn typed<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, KernelError> {
+    let map = ebpf.take_map(name).ok_or_else(|| missing(name))?;
+    T::try_from(map).map_err(|error| unusable(name, &error))
+}
+
+fn lru(ebpf: &mut Ebpf, name: &'static str) -> Result<HashMap<MapData, FlowKey, Denied>, KernelError> {
+    typed(ebpf, name)
+}
+
+/// An array map as shared memory.
+fn mapped(ebpf: &mut Ebpf, name: &'static str, words: usize) -> Result<Mapped, KernelError> {
+    use std::os::fd::AsFd as _;
+    match ebpf.take_map(name).ok_or_else(|| missing(name))? {
+        Map::Array(data) => Mapped::new(data.fd().as_fd(), words),
+        _ => Err(KernelError::Map { map: name, reason: "not an array".to_owned() }),
+    }
+}
+
+fn missing(map: &'static str) -> KernelError {
+    KernelError::Map { map, reason: "the object does not have it".to_owned() }
+}
+
+fn unusable(map: &'static str, error: &MapError) -> KernelError {
+    KernelError::Map { map, reason: error.to_string() }
+}
+
+fn refused(map: &'static str, key: &'static str, limit: u32, error: &MapError) -> KernelError {
+    match errno(error) {
+        Some(libc::E2BIG | libc::ENOSPC) => KernelError::Full { map, limit: u64::from(limit), key },
+        _ => unusable(map, error),
+    }
+}
+
+fn is_absent(error: &MapError) -> bool {
+    matches!(error, MapError::KeyNotFound | MapError::ElementNotFound) || errno(error) == Some(libc::ENOENT)
+}
+
+fn errno(error: &MapError) -> Option<i32> {
+    match error {
+        MapError::SyscallError(failed) => io::Error::raw_os_error(&failed.io_error),
+        _ => None,
+    }
+}

@@ -1,0 +1,94 @@
+//! What this host can do for the programs, each thing looked at and not guessed from a version number.
+use std::fs;
+use std::path::Path;
+
+use super::{KernelError, privileges};
+
+/// One thing that was looked at.
+pub struct Finding {
+    /// What.
+    pub name: &'static str,
+    /// `Ok(detail)`, or `Err((detail, mend, fatal))`.
+    pub outcome: Result<String, (String, &'static str, bool)>,
+}
+
+/// Looks at everything that does not need the programs.
+pub fn probe(bpffs: &Path) -> Vec<Finding> {
+    vec![release(), capabilities(), btf(), jit(), bpffs_mounted(bpffs), lockdown(), tcx()]
+}
+
+fn release() -> Finding {
+    let release = read("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let version: Vec<u32> = release.split(['.', '-']).take(2).filter_map(|part| part.parse().ok()).collect();
+    let outcome = match version[..] {
+        [major, minor] if (major, minor) >= (6, 1) => Ok(release),
+        [major, minor] if (major, minor) >= (5, 17) => {
+            Err((release, "tested from 6.1 on; the programs may load, and `enforcer run` says if they do not", false))
+        }
+        _ => Err((release, "a kernel from 6.1 on is needed (bpf_loop came with 5.17)", true)),
+    };
+    Finding { name: "kernel", outcome }
+}
+
+fn capabilities() -> Finding {
+    const NAMES: [(u32, &str); 3] = [(39, "CAP_BPF"), (12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON")];
+    let held = privileges::effective().unwrap_or(0);
+    let missing: Vec<&str> = NAMES.iter().filter(|(bit, _)| held >> bit & 1 == 0).map(|(_, name)| *name).collect();
+    let outcome = if missing.is_empty() {
+        Ok("CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON".to_owned())
+    } else {
+        Err((format!("missing {}", missing.join(", ")), "run as root, or grant them with AmbientCapabilities=", true))
+    };
+    Finding { name: "capabilities", outcome }
+}
+
+fn btf() -> Finding {
+    let there = Path::new("/sys/kernel/btf/vmlinux").exists();
+    let mend = "use a kernel built with CONFIG_DEBUG_INFO_BTF: the maps carry type information";
+    Finding {
+        name: "BTF",
+        outcome: if there { Ok("/sys/kernel/btf/vmlinux".to_owned()) } else { Err(("absent".to_owned(), mend, true)) },
+    }
+}
+
+fn jit() -> Finding {
+    let mend = "sysctl net.core.bpf_jit_enable=1: without it every packet costs several times as much";
+    let outcome = match read("/proc/sys/net/core/bpf_jit_enable").as_deref() {
+        Some("0") => Err(("off".to_owned(), mend, false)),
+        Some(_) => Ok("on".to_owned()),
+        None => Ok("always on".to_owned()),
+    };
+    Finding { name: "BPF JIT", outcome }
+}
+
+fn bpffs_mounted(path: &Path) -> Finding {
+    let outcome = super::bpffs::prepare(path).map(|()| path.display().to_string());
+    let mend = "mount -t bpf bpf /sys/fs/bpf, or set agent.bpffs to a folder this user may use";
+    Finding { name: "bpffs", outcome: outcome.map_err(|error: KernelError| (error.to_string(), mend, true)) }
+}
+
+fn lockdown() -> Finding {
+    let text = read("/sys/kernel/security/lockdown").unwrap_or_else(|| "none".to_owned());
+    let mode = text.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or("none", |(mode, _)| mode);
+    let mend = "lockdown=confidentiality forbids BPF to read kernel memory; integrity is fine";
+    let outcome = if mode == "confidentiality" { Err((mode.to_owned(), mend, true)) } else { Ok(mode.to_owned()) };
+    Finding { name: "lockdown", outcome }
+}
+
+fn tcx() -> Finding {
+    let release = read("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let version: Vec<u32> = release.split(['.', '-']).take(2).filter_map(|part| part.parse().ok()).collect();
+    let outcome = match version[..] {
+        [major, minor] if (major, minor) >= (6, 6) => Ok("links on the tcx hook".to_owned()),
+        _ => Err((
+            "before 6.6".to_owned(),
+            "nothing to do: the classifier hangs on clsact instead, replaced in place",
+            false,
+        )),
+    };
+    Finding { name: "tcx", outcome }
+}
+
+fn read(path: &str) -> Option<String> {
+    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+}

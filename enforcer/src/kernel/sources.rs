@@ -1,0 +1,209 @@
+//! The writer of the source tables: the other half of the layout told in `enforcer_common::source`.
+//!
+//! One writer, many readers in the kernel that never wait. Every step leaves the tables right for them: an IPv4 slot is one
+//! store; an IPv6 slot gets its rule before its tag; a summary bit and a stratum are marked before the first entry that needs
+//! them; a freed slot becomes a tombstone, because a reader ends its search at an empty one.
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use enforcer_common::{
+    CELLS, Cell, Geometry, Home, Prefix, SourceRule, cell_of, cells_of, home_of, node_of, stratum_of,
+};
+
+use super::mapped::Mapped;
+
+const BUCKET_WORDS: usize = 8;
+/// Tag of a slot that was freed.
+const FREED: u64 = 1;
+
+/// The mapped tables.
+pub(super) struct Sources {
+    pub(super) summary: Mapped,
+    pub(super) v4: Mapped,
+    pub(super) v6: Mapped,
+    pub(super) geometry: Geometry,
+    /// Entries in the buckets, by family.
+    pub(super) used4: u64,
+    pub(super) used6: u64,
+}
+
+/// What was found in a slot.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Held {
+    /// True for the IPv4 table.
+    pub v4: bool,
+    /// The home's tag.
+    pub tag: u64,
+    /// The rule, with its node.
+    pub rule: SourceRule,
+    place: usize,
+}
+
+/// What became of a wish to put something into a bucket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Placed {
+    Added,
+    Replaced,
+    /// Both buckets are full.
+    NoRoom,
+}
+
+impl Sources {
+    /// Counts what the tables hold.
+    pub(super) fn recount(&mut self) {
+        let (mut used4, mut used6) = (0, 0);
+        self.each(|held| if held.v4 { used4 += 1 } else { used6 += 1 });
+        (self.used4, self.used6) = (used4, used6);
+    }
+
+    /// Adds an entry or replaces its rule.
+    pub(super) fn put(&mut self, prefix: Prefix, rule: SourceRule) -> Placed {
+        let (home, rule) = (self.home(prefix), rule.at(node_of(prefix)));
+        let v4 = prefix.address().is_v4();
+        if let Some(held) = self.find(prefix) {
+            self.write(Held { rule, ..held });
+            return Placed::Replaced;
+        }
+        let Some(place) = self.vacancy(v4, home) else { return Placed::NoRoom };
+        self.mark(prefix);
+        self.write(Held { v4, tag: home.tag, rule, place });
+        if v4 {
+            self.used4 += 1;
+        } else {
+            self.used6 += 1;
+        }
+        Placed::Added
+    }
+
+    /// Marks the cells of `prefix`, so that readers look further.
+    pub(super) fn mark(&self, prefix: Prefix) {
+        let bit = mark_of(prefix);
+        for cell in cells_of(prefix, &self.geometry) {
+            let word = &self.summary.words()[cell.word() as usize];
+            let wanted = bit << cell.shift();
+            if word.load(Ordering::Relaxed) & wanted == 0 {
+                word.fetch_or(wanted, Ordering::Release);
+            }
+        }
+    }
+
+    /// Takes an entry out; false when there was none. The summary keeps its marks until [`Self::sweep_summary`].
+    pub(super) fn remove(&mut self, prefix: Prefix) -> bool {
+        let Some(held) = self.find(prefix) else { return false };
+        self.free(held);
+        true
+    }
+
+    /// Takes out what was found.
+    pub(super) fn free(&mut self, held: Held) {
+        if held.v4 {
+            self.v4.words()[held.place].store(FREED << 32, Ordering::Release);
+            self.used4 -= 1;
+        } else {
+            self.v6.words()[held.place].store(FREED, Ordering::Release);
+            self.used6 -= 1;
+        }
+    }
+
+    /// The entry of exactly this network.
+    pub(super) fn find(&self, prefix: Prefix) -> Option<Held> {
+        let (home, node) = (self.home(prefix), node_of(prefix));
+        let v4 = prefix.address().is_v4();
+        self.places(v4, home).find_map(|place| {
+            let (tag, rule) = self.read(v4, place);
+            let held = rule.raw() != 0 && tag == home.tag && rule.node() == node;
+            held.then_some(Held { v4, tag, rule, place })
+        })
+    }
+
+    /// Calls `with` for every entry.
+    pub(super) fn each(&self, mut with: impl FnMut(Held)) {
+        for v4 in [true, false] {
+            let (table, step) = if v4 { (&self.v4, 1) } else { (&self.v6, 2) };
+            for place in (0..table.words().len()).step_by(step) {
+                let (tag, rule) = self.read(v4, place);
+                if rule.raw() != 0 && (v4 || tag > FREED) {
+                    with(Held { v4, tag, rule, place });
+                }
+            }
+        }
+    }
+
+    /// Clears the marks that no entry of `prefixes` needs any more.
+    pub(super) fn sweep_summary(&self, prefixes: impl Iterator<Item = Prefix>) {
+        let mut wanted = vec![0_u64; CELLS / 32];
+        for prefix in prefixes {
+            let bit = mark_of(prefix);
+            for cell in cells_of(prefix, &self.geometry) {
+                wanted[cell.word() as usize] |= bit << cell.shift();
+            }
+        }
+        for (word, wanted) in self.summary.words().iter().zip(wanted) {
+            if word.load(Ordering::Relaxed) != wanted {
+                word.store(wanted, Ordering::Release);
+            }
+        }
+    }
+
+    /// The address's marks in the summary.
+    pub(super) fn marks(&self, address: enforcer_common::Address) -> u64 {
+        let cell = cell_of(address, &self.geometry);
+        self.summary.words()[cell.word() as usize].load(Ordering::Relaxed) >> cell.shift() & 3
+    }
+
+    fn home(&self, prefix: Prefix) -> Home {
+        home_of(prefix.address(), stratum_of(prefix), &self.geometry)
+    }
+
+    /// The words where slots of this home begin: its bucket, then the neighbour.
+    fn places(&self, v4: bool, home: Home) -> impl Iterator<Item = usize> + use<> {
+        let step = if v4 { 1 } else { 2 };
+        let bucket = home.bucket as usize;
+        [bucket, bucket ^ 1].into_iter().flat_map(move |bucket| {
+            let first = bucket * BUCKET_WORDS;
+            (first..first + BUCKET_WORDS).step_by(step)
+        })
+    }
+
+    /// The first slot that can take an entry. The neighbour is used only when the home has no empty slot left, which is what
+    /// readers go by.
+    fn vacancy(&self, v4: bool, home: Home) -> Option<usize> {
+        self.places(v4, home).find(|place| {
+            let (tag, rule) = self.read(v4, *place);
+            if v4 { rule.raw() == 0 } else { tag <= FREED }
+        })
+    }
+
+    fn read(&self, v4: bool, place: usize) -> (u64, SourceRule) {
+        if v4 {
+            let slot = load(&self.v4, place);
+            (slot >> 32, SourceRule::from_raw(low_half(slot)))
+        } else {
+            (load(&self.v6, place), SourceRule::from_raw(low_half(load(&self.v6, place + 1))))
+        }
+    }
+
+    fn write(&self, held: Held) {
+        let rule = u64::from(held.rule.raw());
+        if held.v4 {
+            self.v4.words()[held.place].store(held.tag << 32 | rule, Ordering::Release);
+        } else {
+            self.v6.words()[held.place + 1].store(rule, Ordering::Release);
+            self.v6.words()[held.place].store(held.tag, Ordering::Release);
+        }
+    }
+}
+
+/// The summary bit of a network.
+fn mark_of(prefix: Prefix) -> u64 {
+    if prefix.length() == 128 { Cell::HOSTS } else { Cell::NETWORKS }
+}
+
+fn load(table: &Mapped, place: usize) -> u64 {
+    let word: &AtomicU64 = &table.words()[place];
+    word.load(Ordering::Relaxed)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is meant")]
+fn low_half(word: u64) -> u32 {
+    word as u32
+}

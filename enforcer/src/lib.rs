@@ -1,0 +1,18 @@
+//! The host agent and the command line.
+//!
+//! ```text
+//! policy   cli -> wire -> agent -> enforcer-policy (Ledger -> MapOp) -> apply -> kernel -> maps
+//! events   kernel ring -> agent -> events, metrics
+//! ```
+//!
+//! Rooms, and what each may know: `kernel` alone knows aya; `apply` carries out map operations on `kernel`; `store` keeps
+//! decisions; `config` reads the one file; `wire` is what the socket speaks; `cli` and `metrics` show; `agent` wires all of it
+//! and is the only room that reads the wall clock. An arrow points only forward: nothing in `kernel` knows `agent`.
+pub mod agent;
+pub mod apply;
+pub mod cli;
+pub mod config;
+pub mod kernel;
+pub mod metrics;
+pub mod store;
+pub mod wire;

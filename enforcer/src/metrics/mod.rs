@@ -1,0 +1,79 @@
+//! What Prometheus is told.
+//!
+//! In: a [`Snapshot`] that the agent gathers for each scrape. Out: OpenMetrics text ([`render`], a pure function), and the
+//! small server that hands it out ([`http`]). Every family is listed once, in `families.rs`, with name, help and labels;
+//! `docs/metrics.md` is made of that list. Label values come from closed lists and the configuration, so the number of
+//! series is bounded. Never here: counting (the kernel and the other rooms do), state between scrapes.
+//!
+//! To add a family: an entry in `families.rs`, a field of [`Snapshot`], a line in `page.rs`, then
+//! `UPDATE=1 cargo test -p enforcer metrics`.
+
+mod families;
+pub mod http;
+mod latency;
+mod page;
+
+use std::time::Duration;
+
+use enforcer_common::{Counter, Reason, Verdict};
+
+pub use latency::Latency;
+pub use page::render;
+
+use crate::wire::{Attachment, Drift, EventTotals, MapFill, PolicyCounts, ServiceRequests};
+
+/// Everything that is exported, at one moment.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Snapshot {
+    /// This program.
+    pub build: Build,
+    /// The kernel's counters. Without a verdict where one reason can have several.
+    pub counters: Vec<(Reason, Option<Verdict>, Counter)>,
+    /// Requests by service and verdict.
+    pub services: Vec<ServiceRequests>,
+    /// Decisions meant and decisions held.
+    pub decisions: PolicyCounts,
+    /// Allowlist entries.
+    pub allowed: u64,
+    /// How full the maps are.
+    pub maps: Vec<MapFill>,
+    /// The event stream.
+    pub events: EventTotals,
+    /// Where the programs hang.
+    pub attachments: Vec<Attachment>,
+    /// True: everything passes.
+    pub bypass: bool,
+    /// What is left of the lease; `None` when decisions hold without an agent.
+    pub lease: Option<Lease>,
+    /// What the comparison with the kernel found.
+    pub drift: Drift,
+    /// From the arrival of a decision to its enforcement.
+    pub enforcement: Latency,
+}
+
+/// This program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Build {
+    /// Its release.
+    pub version: String,
+    /// The layout of its maps.
+    pub abi: u32,
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        Self { version: env!("CARGO_PKG_VERSION").to_owned(), abi: enforcer_common::ABI_VERSION }
+    }
+}
+
+/// How long the kernel goes on without an agent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lease {
+    /// A whole lease.
+    pub length: Duration,
+    /// What is left of it.
+    pub left: Duration,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! One page of OpenMetrics text.
+//!
+//! In: a snapshot. Out: the page. Never here: names (`families.rs`), HTTP.
+use std::fmt;
+use std::time::Duration;
+
+use enforcer_common::{Counter, Verdict};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::families::{self, Base, Family, Kind};
+use super::{Lease, Snapshot};
+use crate::wire::KindCount;
+
+/// The page of a snapshot.
+pub fn render(snapshot: &Snapshot) -> String {
+    let mut registry = Registry::with_prefix(families::PREFIX);
+    registry.register_collector(Box::new(Page(snapshot.clone())));
+    let mut text = String::new();
+    match encode(&mut text, &registry) {
+        Ok(()) => text,
+        // Writing to a string cannot fail, and half a page would be taken for a whole one.
+        Err(fmt::Error) => String::from("# EOF\n"),
+    }
+}
+
+/// A snapshot as prometheus-client wants to see it.
+#[derive(Debug)]
+struct Page(Snapshot);
+
+impl Collector for Page {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut writer = Writer(encoder);
+        let snapshot = &self.0;
+        build(&mut writer, snapshot)?;
+        traffic(&mut writer, snapshot)?;
+        policy(&mut writer, snapshot)?;
+        health(&mut writer, snapshot)
+    }
+}
+
+fn build(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let labels = labels(families::BUILD, [snapshot.build.version.clone(), snapshot.build.abi.to_string()]);
+    writer.family(families::BUILD)?.encode_info(&labels)
+}
+
+fn traffic(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let packets = |counter: &Counter| counter.count;
+    let bytes = |counter: &Counter| counter.bytes;
+    layer(writer, snapshot, families::PACKETS, "packet", packets)?;
+    layer(writer, snapshot, families::PACKET_BYTES, "packet", bytes)?;
+    layer(writer, snapshot, families::REQUESTS, "request", packets)?;
+    layer(writer, snapshot, families::REQUEST_BYTES, "request", bytes)?;
+    let services = snapshot.services.iter().flat_map(|service| {
+        let of_verdict = |known: &crate::wire::VerdictCount| ([service.name.clone(), word(known.verdict)], known.count);
+        service.requests.iter().map(of_verdict)
+    });
+    writer.counters(families::SERVICE_REQUESTS, services)?;
+    writer.counters(families::EVENTS, [([], snapshot.events.seen)])?;
+    writer.counters(families::EVENTS_LOST, [([], snapshot.events.lost)])
+}
+
+fn layer(
+    writer: &mut Writer<'_>,
+    snapshot: &Snapshot,
+    family: Family,
+    layer: &str,
+    value: impl Fn(&Counter) -> u64,
+) -> fmt::Result {
+    let of_layer = snapshot.counters.iter().filter(|(reason, _, _)| reason.layer() == layer);
+    let series = of_layer.map(|(reason, verdict, counter)| {
+        let verdict = verdict.map_or_else(|| "refuse".to_owned(), word);
+        ([reason.name().to_owned(), verdict], value(counter))
+    });
+    writer.counters(family, series)
+}
+
+fn policy(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let kinds = |counts: &[KindCount]| {
+        counts.iter().map(|held| ([held.kind.name().to_owned()], float(held.count))).collect::<Vec<_>>()
+    };
+    writer.gauges(families::INTENDED, kinds(&snapshot.decisions.intended))?;
+    writer.gauges(families::INSTALLED, kinds(&snapshot.decisions.installed))?;
+    writer.gauges(families::ALLOWED, [([], float(snapshot.allowed))])?;
+    let maps = &snapshot.maps;
+    writer.gauges(families::MAP_USED, maps.iter().map(|map| ([map.map.clone()], float(map.used))))?;
+    writer.gauges(families::MAP_CAPACITY, maps.iter().map(|map| ([map.map.clone()], float(map.capacity))))?;
+    let enforcement = &snapshot.enforcement;
+    let (sum, count, buckets) = (enforcement.sum(), enforcement.count(), enforcement.buckets());
+    writer.family(families::ENFORCEMENT)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+}
+
+fn health(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let attached = snapshot
+        .attachments
+        .iter()
+        .map(|attachment| ([attachment.interface.clone(), attachment.hook.clone(), attachment.mode.clone()], 1.0));
+    writer.gauges(families::ATTACHED, attached)?;
+    writer.gauges(families::BYPASS, [([], if snapshot.bypass { 1.0 } else { 0.0 })])?;
+    let lease = snapshot.lease.unwrap_or(Lease { length: Duration::ZERO, left: Duration::ZERO });
+    writer.gauges(families::LEASE, [([], lease.length.as_secs_f64())])?;
+    writer.gauges(families::LEASE_LEFT, [([], lease.left.as_secs_f64())])?;
+    let drift = &snapshot.drift;
+    writer.gauges(families::DRIFT, [([], float(drift.differences))])?;
+    writer.counters(families::REPAIRED, [([], drift.repaired)])?;
+    let compared = drift.last_check.map_or(Duration::ZERO, |at| Duration::from_millis(at.0));
+    writer.gauges(families::COMPARED, [([], compared.as_secs_f64())])
+}
+
+/// Writes families one after another.
+struct Writer<'a>(DescriptorEncoder<'a>);
+
+impl Writer<'_> {
+    fn family(&mut self, family: Family) -> Result<MetricEncoder<'_>, fmt::Error> {
+        let unit = family.unit.map(|unit| match unit {
+            Base::Bytes => &Unit::Bytes,
+            Base::Seconds => &Unit::Seconds,
+        });
+        let kind = match family.kind {
+            Kind::Counter => MetricType::Counter,
+            Kind::Gauge => MetricType::Gauge,
+            Kind::Histogram => MetricType::Histogram,
+            Kind::Info => MetricType::Info,
+        };
+        self.0.encode_descriptor(family.name, family.help, unit, kind)
+    }
+
+    fn counters<const N: usize>(
+        &mut self,
+        family: Family,
+        series: impl IntoIterator<Item = ([String; N], u64)>,
+    ) -> fmt::Result {
+        let mut encoder = self.family(family)?;
+        series.into_iter().try_for_each(|(values, count)| match labels(family, values) {
+            none if none.is_empty() => encoder.encode_counter::<NoLabelSet, u64, u64>(&count, None),
+            labels => encoder.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(&count, None),
+        })
+    }
+
+    fn gauges<const N: usize>(
+        &mut self,
+        family: Family,
+        series: impl IntoIterator<Item = ([String; N], f64)>,
+    ) -> fmt::Result {
+        let mut encoder = self.family(family)?;
+        series.into_iter().try_for_each(|(values, value)| match labels(family, values) {
+            none if none.is_empty() => encoder.encode_gauge(&value),
+            labels => encoder.encode_family(&labels)?.encode_gauge(&value),
+        })
+    }
+}
+
+/// The family's labels with these values.
+fn labels<const N: usize>(family: Family, values: [String; N]) -> Vec<(&'static str, String)> {
+    family.labels.iter().copied().zip(values).collect()
+}
+
+fn word(verdict: Verdict) -> String {
+    verdict.name().to_owned()
+}
+
+/// Counts beyond 2^53 lose their last digits, which no gauge needs.
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating point on the wire anyway")]
+const fn float(count: u64) -> f64 {
+    count as f64
+}

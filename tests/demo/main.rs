@@ -1,0 +1,57 @@
+//! `cargo xtask demo`: what Enforcer does, shown on real traffic, with figures.
+//!
+//! In: root, the built agent. Out: a readable account of what happened. Never here: a figure that was not measured in
+//! this run, or anything left behind, also after Ctrl-C.
+#![forbid(unsafe_code)]
+#![expect(clippy::panic, reason = "a demo that can't go on says why and ends; the guards clean up")]
+#![expect(clippy::print_stdout, reason = "an account is printed")]
+
+mod acts;
+mod figures;
+mod tell;
+
+use std::{panic, process, thread};
+
+use clap::Parser;
+use enforcer_tests::{Net, Nginx, clean_up};
+
+/// Shows Enforcer on real traffic, in network namespaces of its own.
+#[derive(Parser)]
+struct Arguments {
+    /// Leave it running until Ctrl-C, and print how to look at it
+    #[arg(long)]
+    keep: bool,
+}
+
+fn main() -> Result<(), ctrlc::Error> {
+    let arguments = Arguments::parse();
+    ctrlc::set_handler(|| {
+        // The act that is going on fails when its network goes; nobody wants to read how.
+        panic::set_hook(Box::new(|_| {
+            loop {
+                thread::park();
+            }
+        }));
+        clean_up();
+        process::exit(INTERRUPTED);
+    })?;
+    let net = Net::new();
+    let nginx = Nginx::start(&net);
+    let without = acts::without_enforcer(&net);
+    let mut agent = acts::start_agent(&net, without);
+    acts::block_a_device(&net, &nginx, &agent);
+    acts::block_a_network(&net, &agent);
+    acts::kill_the_agent(&net, &mut agent);
+    acts::unblock(&net, &agent);
+    acts::look(&agent);
+    if arguments.keep {
+        tell::how_to_look(&net, &agent);
+        loop {
+            thread::park();
+        }
+    }
+    tell::act("Done; everything is removed again");
+    Ok(())
+}
+
+const INTERRUPTED: i32 = 130;

@@ -1,0 +1,179 @@
+//! A real nginx on the API host, with a small JSON API behind it, and what it has served.
+//!
+//! In: a network. Out: requests answered on every address of the host, port [`WEB_PORT`]; the access log as values. Never
+//! here: the system's nginx; this one has its own folder, configuration and log.
+//!
+//! `/api/...` is proxied over kept-alive connections to a second server on a unix socket, as a gateway does it; `/health`
+//! is answered directly.
+
+use std::{
+    fs,
+    net::TcpStream,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::{
+    links::{CLIENT, WEB_PORT},
+    namespace::Namespace,
+    netns::Net,
+    process::Process,
+    wait::eventually,
+};
+
+/// A running nginx.
+#[derive(Debug)]
+pub struct Nginx {
+    process: Process,
+    host: Namespace,
+    folder: PathBuf,
+}
+
+/// One line of the access log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Served {
+    /// The request's number, if it came from the harness.
+    pub number: Option<usize>,
+    /// The status code it was answered with.
+    pub status: u16,
+    /// Path and query.
+    pub uri: String,
+    /// The device id header.
+    pub device: Option<String>,
+}
+
+impl Nginx {
+    /// Starts it in the network's API host, and returns when it accepts connections.
+    pub fn start(net: &Net) -> Self {
+        let folder = net.folder().join("nginx");
+        fs::create_dir_all(folder.join("tmp")).expect("a folder can be made");
+        fs::write(folder.join("nginx.conf"), configuration(&folder)).expect("the configuration can be written");
+        let prefix = folder.display().to_string();
+        let mut command = net.host.command("nginx");
+        command.args(["-p", &prefix, "-c", "nginx.conf", "-e", "error.log"]);
+        let process = Process::start(&mut command);
+        let nginx = Self { process, host: net.host.clone(), folder };
+        eventually(DEADLINE, "nginx accepts connections", || nginx.accepts());
+        nginx
+    }
+
+    /// Everything served so far, in order.
+    pub fn served(&self) -> Vec<Served> {
+        let log = fs::read_to_string(self.folder.join("access.log")).expect("nginx has made its log");
+        log.lines()
+            .map(|line| Served::parse(line).unwrap_or_else(|| panic!("strange line in the log: {line}")))
+            .collect()
+    }
+
+    /// Everything served, once it is `count` requests; nginx writes its log after the answer.
+    #[track_caller]
+    pub fn served_when(&self, count: usize) -> Vec<Served> {
+        eventually(DEADLINE, "nginx has logged all requests", || self.served().len() >= count);
+        self.served()
+    }
+
+    /// Connections that nginx holds open to clients.
+    pub fn open_connections(&self) -> usize {
+        self.host.sockets("connected", WEB_PORT).len()
+    }
+
+    /// What nginx complained about.
+    pub fn complaints(&self) -> String {
+        fs::read_to_string(self.folder.join("error.log")).unwrap_or_default()
+    }
+
+    fn accepts(&self) -> bool {
+        self.host.inside(|| TcpStream::connect(CLIENT.web4()).is_ok() && TcpStream::connect(CLIENT.web6()).is_ok())
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("nginx complained:\n{}", self.complaints());
+        }
+        // Its workers outlive a master that is merely killed.
+        self.process.put_down(DEADLINE);
+    }
+}
+
+impl Served {
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.splitn(4, ' ');
+        let (number, status, uri, device) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        let device = (device != "-").then(|| device.to_owned());
+        Some(Self { number: number.parse().ok(), status: status.parse().ok()?, uri: uri.to_owned(), device })
+    }
+}
+
+fn configuration(folder: &Path) -> String {
+    CONFIGURATION.replace("@FOLDER@", &folder.display().to_string()).replace("@PORT@", &WEB_PORT.to_string())
+}
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Limits are out of the way: a test must never meet nginx's own refusals.
+const CONFIGURATION: &str = r#"
+daemon off;
+user root;
+worker_processes 2;
+pid @FOLDER@/nginx.pid;
+error_log @FOLDER@/error.log warn;
+events { worker_connections 4096; multi_accept on; }
+http {
+    log_format served '$http_x_request_number $status $request_uri $http_x_device_id';
+    access_log @FOLDER@/access.log served;
+    client_body_temp_path @FOLDER@/tmp/body;
+    proxy_temp_path @FOLDER@/tmp/proxy;
+    fastcgi_temp_path @FOLDER@/tmp/fastcgi;
+    uwsgi_temp_path @FOLDER@/tmp/uwsgi;
+    scgi_temp_path @FOLDER@/tmp/scgi;
+    default_type application/json;
+    server_tokens off;
+    tcp_nodelay on;
+    keepalive_timeout 3600s;
+    keepalive_requests 100000000;
+    client_header_timeout 3600s;
+    client_max_body_size 64m;
+    client_header_buffer_size 4k;
+    large_client_header_buffers 4 128k;
+    upstream api {
+        server unix:@FOLDER@/api.sock;
+        keepalive 64;
+        keepalive_requests 100000000;
+    }
+    server {
+        listen @PORT@ backlog=4096;
+        listen [::]:@PORT@ ipv6only=on backlog=4096;
+        location = /health { return 200 '{"health":"good"}\n'; }
+        location / {
+            proxy_pass http://api;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $host;
+        }
+    }
+    server {
+        listen unix:@FOLDER@/api.sock;
+        access_log off;
+        location ~ ^/api/accounts/(?<account>[0-9]+)$ {
+            return 200 '{"account":$account,"owner":"owner-$account","balance":1234.56,"currency":"EUR"}\n';
+        }
+        location /api/ { return 200 '{"path":"$uri"}\n'; }
+        location / { return 404 '{"error":"no such resource"}\n'; }
+    }
+}
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::Served;
+
+    #[test]
+    fn a_line_of_the_log_keeps_blanks_in_the_device_id() {
+        let served = Served::parse("17 200 /api/x?y=1 a b").expect("a line");
+        assert_eq!((served.number, served.status, served.device.as_deref()), (Some(17), 200, Some("a b")));
+        let plain = Served::parse("- 404 / -").expect("a line");
+        assert_eq!((plain.number, plain.device), (None, None));
+    }
+}

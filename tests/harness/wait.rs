@@ -1,0 +1,22 @@
+//! Waiting for something to become true, instead of sleeping and hoping.
+//!
+//! In: a condition. Out: nothing, once it holds; a panic that names it, when it doesn't in time. Never here: a fixed
+//! pause.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Returns as soon as `holds` is true; panics with `what` after `deadline`.
+#[track_caller]
+pub fn eventually(deadline: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < deadline, "not within {deadline:?}: {what}");
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Short enough to measure a few milliseconds with, long enough to leave the processor to those who are waited for.
+const PAUSE: Duration = Duration::from_millis(2);

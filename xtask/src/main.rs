@@ -1,0 +1,48 @@
+//! Every chore of the project: `cargo xtask <name>`.
+//!
+//! In: the command line. Out: what the task did, on the terminal, and an exit code. Never here: the work of a task; add
+//! one as `task_<name>.rs` with a `run`, and a line in each of the two lists below.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "these tasks talk to a person at a terminal")]
+
+mod apt;
+mod steps;
+mod task_build;
+mod task_check;
+mod task_demo;
+mod task_setup;
+mod task_test;
+
+use clap::{Parser, Subcommand};
+
+/// The project's chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Compile the kernel programs and the agent
+    Build(task_build::Arguments),
+    /// Check the format and run clippy; every failure is listed at the end
+    Check,
+    /// Show the whole of it on real traffic, in network namespaces of its own
+    Demo(task_demo::Arguments),
+    /// Install what is missing: packages, bpf-linker
+    Setup,
+    /// Check, unit tests, and the suite on the real kernel
+    Test(task_test::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Build(arguments) => task_build::run(&arguments),
+        Task::Check => task_check::run(),
+        Task::Demo(arguments) => task_demo::run(&arguments),
+        Task::Setup => task_setup::run(),
+        Task::Test(arguments) => task_test::run(&arguments),
+    }
+}

@@ -1,0 +1,69 @@
+//! `cargo xtask setup`: what the project needs beyond rustup, installed once.
+//!
+//! In: what is on this host. Out: packages, `bpf-linker` in the user's cache, and a compiler that can build the kernel
+//! programs. Never here: anything that is already there; a second run only looks.
+
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+use enforcer_ebpf_build::{COMPILER_PACKAGES, LINKER_LLVM, LINKER_PACKAGES, LINKER_VERSION, Toolchain};
+
+use crate::{apt, steps};
+
+/// Runs the task.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let toolchain = ensure()?;
+    println!("kernel programs are compiled by {}, linked by {}", toolchain.name, toolchain.linker.display());
+    Ok(())
+}
+
+/// Installs what is missing, and returns the toolchain.
+pub(crate) fn ensure() -> anyhow::Result<Toolchain> {
+    let found = enforcer_ebpf_build::find();
+    let mut packages = apt::missing(&TOOLS);
+    if let Err(missing) = &found {
+        let needed = [(missing.compiler, &COMPILER_PACKAGES[..]), (missing.linker, &LINKER_PACKAGES[..])];
+        packages.extend(needed.iter().filter(|(needed, _)| *needed).flat_map(|(_, names)| apt::missing(names)));
+    }
+    if !packages.is_empty() {
+        let list = packages.join(" ");
+        require_root(&format!("to install {list}"))?;
+        println!("== installing {list}");
+        apt::install(&packages)?;
+    }
+    match found {
+        Ok(toolchain) => Ok(toolchain),
+        Err(missing) => {
+            if missing.linker {
+                install_linker()?;
+            }
+            Ok(enforcer_ebpf_build::find()?)
+        }
+    }
+}
+
+/// Says that root is needed, and what for.
+pub(crate) fn require_root(what_for: &str) -> anyhow::Result<()> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    bail!("run this as root {what_for}")
+}
+
+fn install_linker() -> anyhow::Result<()> {
+    let root = enforcer_ebpf_build::linker_root().context("neither ENFORCER_TOOLS, XDG_CACHE_HOME nor HOME is set")?;
+    println!("== installing bpf-linker {LINKER_VERSION} into {} (about a minute)", root.display());
+    steps::execute(
+        Command::new("cargo")
+            .args(["install", "bpf-linker", "--version", LINKER_VERSION, "--locked", "--force"])
+            .args(["--no-default-features", "--features", &format!("llvm-{LINKER_LLVM}"), "--root"])
+            .arg(&root)
+            // Without it the build looks for libLLVM in the wrong folder.
+            .env("LLVM_PREFIX", format!("/usr/lib/llvm-{LINKER_LLVM}"))
+            .env_remove("CARGO_TARGET_DIR"),
+    )
+}
+
+/// What the tests, the demo and the benchmarks run.
+const TOOLS: [&str; 9] =
+    ["curl", "ethtool", "iproute2", "ipset", "iputils-ping", "libcap2-bin", "nftables", "nginx-light", "wrk"];

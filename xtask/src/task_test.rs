@@ -1,0 +1,106 @@
+//! `cargo xtask test`: the checks, the unit tests of every crate, and the namespace suite on the real kernel.
+//!
+//! In: root on a Linux host. Out: one last line, `N passed, N failed`, in which a step that could not run counts as a
+//! failed test. Never here: a test that is left out because something is missing.
+
+use std::process::{self, Command, Stdio};
+
+use crate::{
+    steps::{self, Steps, cargo},
+    task_build, task_check, task_setup,
+};
+
+/// Which tests.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run only the tests with this in their name, and no checks
+    filter: Option<String>,
+}
+
+/// Runs the task.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    task_setup::require_root("to make network namespaces and to load kernel programs")?;
+    task_setup::ensure()?;
+    let mut run = Run::default();
+    if arguments.filter.is_none() {
+        task_check::add_to(&mut run.steps);
+        run.failed += run.steps.failures();
+    }
+    match task_build::beside_us(&["enforcer"]) {
+        Ok(()) => run.tests("tests", tests(arguments).env("ENFORCER_BIN", steps::sibling("enforcer")?)),
+        Err(error) => run.fail(&format!("agent: {error:#}")),
+    }
+    run.steps.report();
+    println!("{} passed, {} failed", run.passed, run.failed);
+    if run.failed > 0 {
+        process::exit(1);
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Run {
+    steps: Steps,
+    passed: usize,
+    failed: usize,
+}
+
+impl Run {
+    fn tests(&mut self, name: &str, command: &mut Command) {
+        let (mut passed, mut failed, mut names) = (0, 0, Vec::new());
+        let done = self.steps.read(name, command.stdout(Stdio::piped()), |line| {
+            if let Some((more_passed, more_failed)) = totals(line) {
+                passed += more_passed;
+                failed += more_failed;
+            }
+            names.extend(failure(line).map(|test| format!("test {test}")));
+        });
+        self.steps.note(names);
+        self.passed += passed;
+        // A suite that did not compile has no totals.
+        self.failed += if done { failed } else { failed.max(1) };
+    }
+
+    fn fail(&mut self, what: &str) {
+        self.steps.fail(what.to_owned());
+        self.failed += 1;
+    }
+}
+
+/// One call for the unit tests and the namespace suite: with one selection of packages, dependencies are compiled once.
+fn tests(arguments: &Arguments) -> Command {
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--features", "enforcer-common/user", "--no-fail-fast"]);
+    command.args(&arguments.filter).args(["--", "--test-threads", AT_A_TIME]);
+    command
+}
+
+/// 12 and 1 of `test result: FAILED. 12 passed; 1 failed; 0 ignored; ...`.
+fn totals(line: &str) -> Option<(usize, usize)> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let count = |name: &str| counts.split("; ").find_map(|part| part.strip_suffix(name)?.trim().parse().ok());
+    Some((count("passed")?, count("failed")?))
+}
+
+/// The name in `test allow::wins ... FAILED`.
+fn failure(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
+}
+
+/// Each test of the suite brings its own nginx, agent and load; more at a time would measure the scheduler.
+const AT_A_TIME: &str = "2";
+
+#[cfg(test)]
+mod tests {
+    use super::{failure, totals};
+
+    #[test]
+    fn totals_are_read_from_the_line_that_ends_a_test_program() {
+        let line = "test result: FAILED. 12 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.2s";
+        assert_eq!(totals(line), Some((12, 1)));
+        assert_eq!(totals("test result: ok. 3 passed; 0 failed; 0 ignored"), Some((3, 0)));
+        assert_eq!(totals("test harness::nginx_logs ... ok"), None);
+        assert_eq!(failure("test harness::nginx_logs ... ok"), None);
+        assert_eq!(failure("test harness::nginx_logs ... FAILED"), Some("harness::nginx_logs"));
+    }
+}
