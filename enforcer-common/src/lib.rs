@@ -9,6 +9,11 @@
 //! - times are nanoseconds of the kernel's monotonic clock, unless a name says otherwise;
 //! - any change of a size, a meaning or an order raises [`ABI_VERSION`].
 #![cfg_attr(not(any(test, feature = "user")), no_std)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::inline_always,
+    reason = "hashes and slots are cut to halves on purpose; in the kernel a call that is not inlined is another function to verify"
+)]
 
 mod address;
 mod event;

@@ -209,6 +209,7 @@ impl SourceRule {
     }
 
     /// The same for the network that is `node` of its home.
+    #[must_use]
     pub const fn at(self, node: u32) -> Self {
         Self(self.0 & (OBSERVE_BIT | UNTIL_MASK) | node << (UNTIL_BITS + 1))
     }

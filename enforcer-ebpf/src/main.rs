@@ -9,7 +9,19 @@
 //! cannot be read passes and is counted. To add a check, give it a `Reason`, a line in `xdp.rs` or `tc.rs`, a row in the
 //! verdict table. The pure parts (packet, http) compile for the host too, where they are tested on every prefix.
 #![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
-#![cfg_attr(not(target_arch = "bpf"), allow(dead_code, reason = "the host build only tests the pure parts"))]
+#![cfg_attr(
+    not(target_arch = "bpf"),
+    allow(dead_code, unused_imports, reason = "the host build only tests the pure parts")
+)]
+#![expect(unreachable_pub, reason = "a program has no outside; `pub` says what a room offers the others")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::inline_always,
+    clippy::manual_div_ceil,
+    clippy::match_same_arms,
+    clippy::similar_names,
+    reason = "what is written here is read by a verifier: one function where the source has one, plain arithmetic, rows of a table"
+)]
 
 #[cfg(target_arch = "bpf")]
 mod allowlist;

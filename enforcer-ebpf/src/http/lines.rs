@@ -39,7 +39,7 @@ pub extern "C" fn enforcer_line_end(work: *mut Work, end: u32) -> u32 {
         }
     };
     w.state = next as u32;
-    (w.state > State::Headers as u32) as u32
+    u32::from(w.state > State::Headers as u32)
 }
 
 /// `METHOD SP target SP HTTP/1.x`: what the next line is.
@@ -58,7 +58,7 @@ fn request_line(work: *mut Work, start: u32, end: u32) -> State {
 /// True when what was copied begins with a method and a blank: the request line may end in the next segment.
 #[inline(always)]
 pub fn begins_like_a_request(work: &Work) -> bool {
-    is_method((work as *const Work).cast_mut(), work.line)
+    is_method(core::ptr::from_ref(work).cast_mut(), work.line)
 }
 
 /// Capital letters (and hyphens), then a blank.

@@ -58,7 +58,7 @@ pub extern "C" fn enforcer_line_ends(work: *mut Work, offset: u32, flags: u64) -
 /// Marks the bytes of `word` that equal `byte`; may mark a byte above a true match wrongly, never misses one.
 #[inline(always)]
 pub fn bytes_equal(word: u64, byte: u8) -> u64 {
-    let differing = word ^ (ONES * byte as u64);
+    let differing = word ^ (ONES * u64::from(byte));
     differing.wrapping_sub(ONES) & !differing & HIGHS
 }
 

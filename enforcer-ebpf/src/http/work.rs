@@ -127,7 +127,7 @@ mod primitives {
 
     pub fn word_at(work: *mut Work, offset: u32) -> u64 {
         let mut bytes = [0; 8];
-        let at = super::HEAD_WINDOW - 1 & offset as usize;
+        let at = (super::HEAD_WINDOW - 1) & offset as usize;
         // SAFETY: the host tests pass a live `Work`.
         unsafe { bytes.copy_from_slice(&(&(*work).head)[at..at + 8]) };
         u64::from_le_bytes(bytes)

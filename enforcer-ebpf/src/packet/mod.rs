@@ -107,7 +107,7 @@ fn ipv4<F: Frame>(frame: &F, start: usize) -> Result<Network, Reason> {
 
 #[inline(always)]
 fn mapped(address: u32) -> Address {
-    Address::from_halves(0, 0xffff_0000_0000 | address as u64)
+    Address::from_halves(0, 0xffff_0000_0000 | u64::from(address))
 }
 
 #[inline(always)]
@@ -135,7 +135,7 @@ fn extensions<F: Frame>(frame: &F, mut network: Network) -> Result<Network, Reas
     for _ in 0..EXTENSIONS {
         let size = match extension(network.protocol) {
             Extension::None => return Ok(network),
-            kind => {
+            kind @ (Extension::Authentication | Extension::Fragment | Extension::Options) => {
                 let header = frame.window::<8>(network.transport).ok_or(Reason::Ipv6Malformed)?;
                 network.protocol = header.u8::<0>();
                 if kind == Extension::Fragment && header.u16::<2>() & 0xfff8 != 0 {
