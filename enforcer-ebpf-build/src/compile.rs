@@ -17,18 +17,22 @@ use crate::{PACKAGE, find::Toolchain};
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// `cargo` ran and refused; it has said why on standard error.
-    #[error("{toolchain} could not compile {PACKAGE} for {TARGET} ({status}); its messages are above")]
+    #[error("{toolchain} could not compile {package} for {TARGET} ({status}); its messages are above")]
     Compile {
         /// The compiler's name.
         toolchain: String,
+        /// What it compiled.
+        package: String,
         /// How cargo ended.
         status: ExitStatus,
     },
     /// `cargo` was content, but the file is not where it should be.
-    #[error("{toolchain} compiled {PACKAGE}, but there is no object at {}", path.display())]
+    #[error("{toolchain} compiled {package}, but there is no object at {}", path.display())]
     NoObject {
         /// The compiler's name.
         toolchain: String,
+        /// What it compiled.
+        package: String,
         /// Where it was looked for.
         path: PathBuf,
     },
@@ -45,25 +49,35 @@ pub enum BuildError {
 
 /// Compiles the kernel programs, and returns where the object lies.
 pub fn build(toolchain: &Toolchain, workspace: &Path, target_dir: &Path) -> Result<PathBuf, BuildError> {
-    let name = || toolchain.name.clone();
-    let status = command(toolchain, workspace, target_dir)
+    build_package(toolchain, PACKAGE, workspace, target_dir)
+}
+
+/// Compiles another package of kernel programs, whose binary has the package's name.
+pub fn build_package(
+    toolchain: &Toolchain,
+    package: &str,
+    workspace: &Path,
+    target_dir: &Path,
+) -> Result<PathBuf, BuildError> {
+    let (name, what) = (|| toolchain.name.clone(), || package.to_owned());
+    let status = command(toolchain, package, workspace, target_dir)
         .status()
         .map_err(|source| BuildError::Start { program: toolchain.cargo.clone(), source })?;
     if !status.success() {
-        return Err(BuildError::Compile { toolchain: name(), status });
+        return Err(BuildError::Compile { toolchain: name(), package: what(), status });
     }
-    let path = target_dir.join(TARGET).join("release").join(PACKAGE);
-    if path.is_file() { Ok(path) } else { Err(BuildError::NoObject { toolchain: name(), path }) }
+    let path = target_dir.join(TARGET).join("release").join(package);
+    if path.is_file() { Ok(path) } else { Err(BuildError::NoObject { toolchain: name(), package: what(), path }) }
 }
 
-fn command(toolchain: &Toolchain, workspace: &Path, target_dir: &Path) -> Command {
+fn command(toolchain: &Toolchain, package: &str, workspace: &Path, target_dir: &Path) -> Command {
     let mut cargo = Command::new(&toolchain.cargo);
     for name in inherited() {
         cargo.env_remove(name);
     }
     cargo
         .current_dir(workspace)
-        .args(["build", "--release", "--locked", "--package", PACKAGE, "--bin", PACKAGE])
+        .args(["build", "--release", "--locked", "--package", package, "--bin", package])
         .args(["-Z", "build-std=core", "--target", TARGET, "--target-dir"])
         .arg(target_dir)
         // A stable compiler has the nightly switches; it only has to be told that we know.

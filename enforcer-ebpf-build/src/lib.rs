@@ -12,7 +12,7 @@ mod compile;
 mod find;
 mod linker;
 
-pub use compile::{BuildError, build};
+pub use compile::{BuildError, build, build_package};
 pub use find::{Missing, Toolchain, find};
 pub use linker::{LINKER_LLVM, LINKER_VERSION, Linker, linker_root};
 

@@ -58,6 +58,14 @@ pub fn enforcer_xdp(ctx: aya_ebpf::programs::XdpContext) -> u32 {
     xdp::run(&ctx)
 }
 
+/// The same for the generic mode. Not for packets in pieces, so the kernel joins them: what it does instead for a program
+/// that takes pieces loses the length of the link header, and the classifier behind would be shown no Ethernet header.
+#[cfg(target_arch = "bpf")]
+#[aya_ebpf::macros::xdp]
+pub fn enforcer_joined(ctx: aya_ebpf::programs::XdpContext) -> u32 {
+    xdp::run(&ctx)
+}
+
 /// Every segment that arrives on an interface of a service.
 #[cfg(target_arch = "bpf")]
 #[aya_ebpf::macros::classifier]

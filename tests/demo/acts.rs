@@ -8,29 +8,31 @@ use std::time::{Duration, Instant};
 use enforcer_tests::{ATTACKER, Agent, CLIENT, Net, Nginx, Outcome, Requests, Summary, eventually};
 
 use crate::{
-    figures::Speed,
+    figures::{Speed, median},
     tell::{act, command, figure, time},
 };
 
-/// nginx alone, for comparison.
-pub(crate) fn without_enforcer(net: &Net) -> Speed {
+/// nginx alone.
+pub(crate) fn show_the_api(net: &Net) {
     act("An API: nginx with a JSON service behind it, one client, one attacker");
     let curl = format!("curl --silent http://{}/api/accounts/7 -H X-Device-Id:alice", CLIENT.web4());
     command(&curl, &net.client.exec(&curl));
-    let speed = Speed::measure(&net.client, CLIENT.web4());
-    tell_speed("without enforcer", speed);
-    speed
 }
 
-/// The same with the agent, which has nothing to refuse yet.
-pub(crate) fn start_agent(net: &Net, without: Speed) -> Agent {
+/// Clean traffic with and without the agent, in turns; the last agent stays.
+pub(crate) fn start_agent(net: &Net) -> Agent {
     act("Enforcer is started on the host's interfaces; nginx is not touched");
-    let agent = Agent::start(net, CONFIGURATION);
-    let speed = Speed::measure(&net.client, CLIENT.web4());
-    tell_speed("with enforcer", speed);
-    let ratio = 100.0 * (speed.per_second / without.per_second - 1.0);
-    figure("difference in requests per second", format!("{ratio:+.1} %"));
-    agent
+    println!("  Clean traffic is measured {ROUNDS} times without and with enforcer, in turns; about 25 s ...");
+    let (mut without, mut with, mut agent) = (Vec::new(), Vec::new(), None);
+    for _ in 0..ROUNDS {
+        drop(agent.take());
+        without.push(Speed::measure(&net.client, CLIENT.web4()));
+        agent = Some(Agent::start(net, CONFIGURATION));
+        with.push(Speed::measure(&net.client, CLIENT.web4()));
+    }
+    tell_speed("without enforcer", &without);
+    tell_speed("with enforcer", &with);
+    agent.unwrap_or_else(|| Agent::start(net, CONFIGURATION))
 }
 
 /// One device among many on the same connections.
@@ -119,9 +121,12 @@ pub(crate) fn look(agent: &Agent) {
     }
 }
 
-fn tell_speed(which: &str, speed: Speed) {
-    figure(&format!("requests per second, {which}"), format!("{:.0}", speed.per_second));
-    figure(&format!("latency {which}, median and 99%"), format!("{} / {}", time(speed.median), time(speed.p99)));
+fn tell_speed(which: &str, rounds: &[Speed]) {
+    let all: Vec<String> = rounds.iter().map(|round| format!("{:.0}", round.per_second)).collect();
+    let middle = median(rounds, |round| round.per_second);
+    figure(&format!("requests per second, {which}"), format!("{middle:.0} (rounds: {})", all.join(", ")));
+    let (half, p99) = (median(rounds, |round| round.median), median(rounds, |round| round.p99));
+    figure(&format!("latency at 2,000/s, {which}"), format!("{} median, {} 99%", time(half), time(p99)));
 }
 
 fn tell_attacker(net: &Net, when: &str) {
@@ -144,6 +149,7 @@ fn shown(arguments: &[&str]) -> String {
     format!("enforcer {}", words.join(" "))
 }
 
+const ROUNDS: usize = 3;
 const STOLEN: &str = "stolen-phone-4711";
 const BLOCK: [&str; 12] = [
     "block",

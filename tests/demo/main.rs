@@ -37,8 +37,8 @@ fn main() -> Result<(), ctrlc::Error> {
     })?;
     let net = Net::new();
     let nginx = Nginx::start(&net);
-    let without = acts::without_enforcer(&net);
-    let mut agent = acts::start_agent(&net, without);
+    acts::show_the_api(&net);
+    let mut agent = acts::start_agent(&net);
     acts::block_a_device(&net, &nginx, &agent);
     acts::block_a_network(&net, &agent);
     acts::kill_the_agent(&net, &mut agent);

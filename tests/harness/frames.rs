@@ -199,7 +199,7 @@ fn size(length: usize) -> [u8; 2] {
     u16::try_from(length).expect("a packet is at most 64 KiB").to_be_bytes()
 }
 
-fn checksum(bytes: &[u8]) -> [u8; 2] {
+pub(crate) fn checksum(bytes: &[u8]) -> [u8; 2] {
     let pair = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or_default());
     let mut sum: u32 = bytes.chunks(2).map(pair).sum();
     while sum > 0xffff {

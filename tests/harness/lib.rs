@@ -23,13 +23,19 @@
 #![expect(clippy::missing_panics_doc, reason = "every function here panics when the system refuses something")]
 
 mod agent;
+mod counters;
 mod frames;
 mod http;
+mod kernel;
+mod lines;
 mod links;
 mod namespace;
 mod netns;
 mod nginx;
+mod orders;
 mod process;
+mod proxy;
+mod reply;
 mod sweep;
 mod tap;
 mod tcp;
@@ -39,11 +45,16 @@ mod wait;
 pub use agent::{Agent, Output, program};
 pub use frames::{Flags, Frame, FrameBuilder};
 pub use http::{Client, Failure, Request, Response};
-pub use links::{ATTACKER, CLIENT, Link, WEB_PORT};
+pub use kernel::{Objects, tcx_programs, xdp_programs};
+pub use lines::Lines;
+pub use links::{ATTACKER, CLIENT, Link, SECOND_PORT, WEB_PORT};
 pub use namespace::Namespace;
 pub use netns::Net;
 pub use nginx::{Nginx, Served};
+pub use orders::{PAY, notice};
 pub use process::Process;
+pub use proxy::Proxy;
+pub use reply::Reply;
 pub use sweep::clean_up;
 pub use tap::Tap;
 pub use tcp::{Ending, RawTcp, connect};

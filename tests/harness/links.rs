@@ -29,6 +29,8 @@ pub static CLIENT: Link = Link::new("client0", 1);
 pub static ATTACKER: Link = Link::new("attacker0", 2);
 /// Where the API answers on every address of the host.
 pub const WEB_PORT: u16 = 8080;
+/// Where the same API answers a second time, for tests with two services.
+pub const SECOND_PORT: u16 = 8081;
 /// The neighbour's interface.
 pub(crate) const PEER_INTERFACE: &str = "eth0";
 

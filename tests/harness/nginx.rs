@@ -1,10 +1,10 @@
 //! A real nginx on the API host, with a small JSON API behind it, and what it has served.
 //!
-//! In: a network. Out: requests answered on every address of the host, port [`WEB_PORT`]; the access log as values. Never
-//! here: the system's nginx; this one has its own folder, configuration and log.
+//! In: a network. Out: requests answered on every address of the host, ports [`WEB_PORT`] and [`SECOND_PORT`]; the access
+//! log as values. Never here: the system's nginx; this one has its own folder, configuration and log.
 //!
 //! `/api/...` is proxied over kept-alive connections to a second server on a unix socket, as a gateway does it; `/health`
-//! is answered directly.
+//! is answered directly; what is sent to `/api/upload` is kept.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    links::{CLIENT, WEB_PORT},
+    links::{CLIENT, SECOND_PORT, WEB_PORT},
     namespace::Namespace,
     netns::Net,
     process::Process,
@@ -72,6 +72,14 @@ impl Nginx {
         self.served()
     }
 
+    /// The bodies sent to `/api/upload`, in order.
+    pub fn uploads(&self) -> Vec<Vec<u8>> {
+        let folder = fs::read_dir(self.folder.join("tmp/body")).expect("nginx has made its folders");
+        let mut files: Vec<PathBuf> = folder.map(|entry| entry.expect("a folder can be read").path()).collect();
+        files.sort();
+        files.iter().map(|file| fs::read(file).expect("a body can be read")).collect()
+    }
+
     /// Connections that nginx holds open to clients.
     pub fn open_connections(&self) -> usize {
         self.host.sockets("connected", WEB_PORT).len()
@@ -107,7 +115,10 @@ impl Served {
 }
 
 fn configuration(folder: &Path) -> String {
-    CONFIGURATION.replace("@FOLDER@", &folder.display().to_string()).replace("@PORT@", &WEB_PORT.to_string())
+    CONFIGURATION
+        .replace("@FOLDER@", &folder.display().to_string())
+        .replace("@PORT@", &WEB_PORT.to_string())
+        .replace("@SECOND@", &SECOND_PORT.to_string())
 }
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -145,6 +156,12 @@ http {
     server {
         listen @PORT@ backlog=4096;
         listen [::]:@PORT@ ipv6only=on backlog=4096;
+        listen @SECOND@;
+        listen [::]:@SECOND@ ipv6only=on;
+        location = /api/upload {
+            client_body_in_file_only on;
+            proxy_pass http://api;
+        }
         location = /health { return 200 '{"health":"good"}\n'; }
         location / {
             proxy_pass http://api;

@@ -20,6 +20,7 @@ use crate::{
     links::{Link, PEER_INTERFACE},
     namespace::Namespace,
     netns::Net,
+    reply::Reply,
     wait::eventually,
 };
 
@@ -59,6 +60,28 @@ impl Tap {
             has(&arrived, &last)
         });
         frames.iter().map(|frame| has(&arrived, frame)).collect()
+    }
+
+    /// Sends a datagram from each of these addresses, and says of each whether the host got it.
+    #[track_caller]
+    pub fn passing(&self, sources: &[&str]) -> Vec<bool> {
+        let datagram = |source: &&str| {
+            let from = SocketAddr::new(source.parse().unwrap_or_else(|_bad| panic!("no address: {source}")), 40_001);
+            let to = if from.is_ipv4() { self.link.web4() } else { self.link.web6() };
+            Frame::on(self.link).udp(from, to, b"probe")
+        };
+        self.deliver(&sources.iter().map(datagram).collect::<Vec<_>>())
+    }
+
+    /// The same for one address.
+    #[track_caller]
+    pub fn passes(&self, source: &str) -> bool {
+        self.passing(&[source]) == [true]
+    }
+
+    /// The TCP segments seen at the host's end since the last look, in both directions.
+    pub fn segments(&self) -> Vec<Reply> {
+        self.drain().iter().filter_map(|frame| Reply::parse(frame)).collect()
     }
 
     /// What has arrived since the last look.

@@ -39,7 +39,10 @@ fn code(source: &Source) -> impl Iterator<Item = &str> {
 fn outside(word: &str, rooms: &str, allowed: &[&str]) -> Vec<String> {
     let sources = sources().into_iter().filter(|source| source.path.starts_with(rooms));
     let offends = |source: &Source| code(source).any(|line| line.contains(word));
-    sources.filter(|source| !allowed.iter().any(|a| source.path.starts_with(a)) && offends(source)).map(|s| s.path).collect()
+    sources
+        .filter(|source| !allowed.iter().any(|a| source.path.starts_with(a)) && offends(source))
+        .map(|s| s.path)
+        .collect()
 }
 
 #[test]

@@ -3,5 +3,39 @@
 //! In: root. Out: what a user would see. Never here: how the agent does it. A test begins with Given, When, Then; what it
 //! stands on is in `harness`.
 #![forbid(unsafe_code)]
+#![expect(clippy::expect_used, clippy::panic, reason = "what tests share fails as they do, by panicking")]
 
+mod actions;
+mod adopt;
+mod allow_wins;
+mod bypass;
+mod cli;
+mod detach;
+mod drift;
+mod durability;
+mod expiry;
+mod flow;
+mod fragments;
+mod full_map;
+mod generic_mode;
+mod generic_requests;
 mod harness;
+mod import;
+mod interface_comes;
+mod keep_alive;
+mod large_upload;
+mod lease;
+mod loopback;
+mod metrics;
+mod networks;
+mod no_gap;
+mod observe_mode;
+mod odd_input;
+mod privileges;
+mod proxy_allow;
+mod reload;
+mod retransmission;
+mod service_scope;
+mod user_agent;
+mod vlan_and_offloads;
+mod why;

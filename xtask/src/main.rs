@@ -7,11 +7,14 @@
 
 mod apt;
 mod steps;
+mod task_bench;
 mod task_build;
 mod task_check;
 mod task_demo;
 mod task_setup;
 mod task_test;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -25,6 +28,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measure the fast path against nftables and ipset
+    Bench(task_bench::Arguments),
     /// Compile the kernel programs and the agent
     Build(task_build::Arguments),
     /// Check the format and run clippy; every failure is listed at the end
@@ -37,8 +42,19 @@ enum Task {
     Test(task_test::Arguments),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    match task {
+        Task::Bench(arguments) => task_bench::run(&arguments),
         Task::Build(arguments) => task_build::run(&arguments),
         Task::Check => task_check::run(),
         Task::Demo(arguments) => task_demo::run(&arguments),

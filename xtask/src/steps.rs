@@ -80,7 +80,7 @@ pub(crate) fn cargo() -> Command {
 }
 
 /// The workspace's folder, as the cargo that runs us sees it: a target folder can serve several checkouts.
-fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     let xtask = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     xtask.parent().map_or_else(|| ".".into(), Path::to_owned)
 }

@@ -45,7 +45,7 @@ pub extern "C" fn enforcer_line_end(work: *mut Work, end: u32) -> u32 {
 /// `METHOD SP target SP HTTP/1.x`: what the next line is.
 #[inline(always)]
 fn request_line(work: *mut Work, start: u32, end: u32) -> State {
-    if end < start + 10 || byte_at(work, end - 9) != b' ' || !is_method(work, start) {
+    if end < start + 10 || byte_at(work, end - 9) != b' ' || !is_method(work, start, end) {
         return State::NotHttp;
     }
     match word_at(work, end - 8) & SEVEN {
@@ -58,14 +58,14 @@ fn request_line(work: *mut Work, start: u32, end: u32) -> State {
 /// True when what was copied begins with a method and a blank: the request line may end in the next segment.
 #[inline(always)]
 pub fn begins_like_a_request(work: &Work) -> bool {
-    is_method(core::ptr::from_ref(work).cast_mut(), work.line)
+    is_method(core::ptr::from_ref(work).cast_mut(), work.line, work.length)
 }
 
-/// Capital letters (and hyphens), then a blank.
+/// Capital letters (and hyphens), then a blank; before `end`, since what follows is left over from earlier segments.
 #[inline(always)]
-fn is_method(work: *mut Work, start: u32) -> bool {
+fn is_method(work: *mut Work, start: u32, end: u32) -> bool {
     let mut at = 0;
-    while at < METHOD {
+    while at < METHOD && start + at < end {
         match byte_at(work, start + at) {
             b' ' => return at > 0,
             b'A'..=b'Z' | b'-' => {}

@@ -88,6 +88,16 @@ fn says_what_a_segment_is() {
 }
 
 #[test]
+fn what_an_earlier_segment_left_over_is_not_read() {
+    // SAFETY: all fields are plain numbers and a pointer.
+    let mut work: Box<Work> = unsafe { Box::new(std::mem::zeroed()) };
+    work.head[..16].copy_from_slice(b"GET / HTTP/1.1\r\n");
+    work.list = list();
+    work.length = 2;
+    assert_eq!(scan(&mut work), Err(Reason::NotHttp));
+}
+
+#[test]
 fn a_token_in_the_window_of_a_long_head_is_found_and_one_behind_it_is_not() {
     let filler = format!("X-Fill: {}", "a".repeat(HEAD_WINDOW));
     assert_eq!(scanned(&head(&["X-Device-Id: abc", &filler])), (Err(Reason::HeadTooLong), vec!["abc".into()]));

@@ -9,11 +9,11 @@ use tokio::sync::broadcast;
 
 use super::reload::allowed as configured;
 use crate::apply::{ApplyError, apply_one};
-use crate::config::Config;
+use crate::config::{Agent, Config, Limits};
 use crate::kernel::Kernel;
 use crate::metrics::Latency;
 use crate::store::{Journal, Record, StoreError};
-use crate::wire::{Drift, EventReport, Exit, Trouble};
+use crate::wire::{Drift, EventReport, Exit, Reply, Trouble};
 
 /// Events kept for `top`.
 const RECENT: usize = 64;
@@ -22,6 +22,8 @@ const RECENT: usize = 64;
 pub(super) struct Core {
     pub(super) config: Config,
     pub(super) path: PathBuf,
+    /// What it was started with: the parts that only a restart changes are compared with these.
+    pub(super) first: (Agent, Limits),
     pub(super) kernel: Kernel,
     pub(super) ledger: Ledger,
     pub(super) journal: Journal,
@@ -37,11 +39,14 @@ pub(super) struct Core {
     pub(super) enforcement: Latency,
     pub(super) events_seen: u64,
     pub(super) recent: VecDeque<EventReport>,
-    pub(super) followers: broadcast::Sender<EventReport>,
+    /// Gets [`Reply::Event`]s and [`Reply::Notice`]s.
+    pub(super) followers: broadcast::Sender<Reply>,
     /// Entries were removed since the summary was swept.
     pub(super) summary_is_stale: bool,
     /// Orders refused because a map was full.
-    pub(super) refusals_for_want_of_room: u64,
+    pub(super) refused_for_want_of_room: u64,
+    /// The maps that last refused one, with the words of the refusal.
+    pub(super) full: BTreeMap<&'static str, String>,
     pub(super) seconds: u64,
     /// Set by `detach`: the agent ends.
     pub(super) detached: bool,
@@ -60,6 +65,7 @@ impl Core {
         started: Moment,
     ) -> Self {
         Self {
+            first: (config.agent.clone(), config.limits),
             config,
             path,
             kernel,
@@ -76,7 +82,8 @@ impl Core {
             recent: VecDeque::with_capacity(RECENT),
             followers: broadcast::Sender::new(1024),
             summary_is_stale: false,
-            refusals_for_want_of_room: 0,
+            refused_for_want_of_room: 0,
+            full: BTreeMap::new(),
             seconds: 0,
             detached: false,
             random: RandomState::new(),
@@ -151,7 +158,7 @@ impl Core {
         }
         self.recent.push_back(event.clone());
         // Nobody listens: fine.
-        let _ = self.followers.send(event);
+        let _ = self.followers.send(Reply::Event(event));
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::core::Core;
+use crate::apply::apply_one;
 use crate::kernel::{Hook, HookKind, interfaces};
 
 impl Core {
     /// Hangs what should hang, takes off what should not.
     pub(super) fn tend_hooks(&mut self) {
-        self.interfaces = interfaces();
+        self.look_at_interfaces();
         let wanted = self.wanted_hooks();
         for lost in self.kernel.lost_hooks() {
             tracing::warn!(
@@ -17,6 +18,7 @@ impl Core {
                 "a program was taken off by someone else"
             );
             self.kernel.forget(&lost);
+            self.drift.repaired += 1;
         }
         let surplus: Vec<Hook> =
             self.kernel.attachments().map(|(hook, _)| hook.clone()).filter(|h| !wanted.contains(h)).collect();
@@ -26,6 +28,15 @@ impl Core {
             }
         }
         let failures: Vec<String> = wanted.iter().filter_map(|hook| self.hang(hook)).collect();
+        if failures.is_empty() {
+            for stray in self.kernel.sweep_strays(&self.interfaces) {
+                tracing::warn!(
+                    interface = stray.interface,
+                    ifindex = stray.ifindex,
+                    "a program that is not wanted any more was taken off"
+                );
+            }
+        }
         let absent = self.absent_interfaces();
         let absent = absent.iter().map(|name| format!("the interface {name} does not exist (yet)"));
         let text: Vec<String> = failures.into_iter().chain(absent).collect();
@@ -33,6 +44,19 @@ impl Core {
             self.problems.remove("hooks");
         } else {
             self.problems.insert("hooks", text.join("; "));
+        }
+    }
+
+    /// Services know their interfaces by number: one that came must be told before a program hangs there.
+    fn look_at_interfaces(&mut self) {
+        let found = interfaces();
+        if found == self.interfaces {
+            return;
+        }
+        self.interfaces = found;
+        let placed = self.service_moves().and_then(|ops| ops.iter().try_for_each(|op| apply_one(&mut self.kernel, op)));
+        if let Err(error) = placed {
+            tracing::warn!(%error, "services could not be put on an interface that came; tried again at the next comparison");
         }
     }
 

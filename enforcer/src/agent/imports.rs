@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use enforcer_common::Prefix;
-use enforcer_policy::{Change, Decision, DecisionId, Moment, Note, Order, Origin, Scope, Subject, put, remove};
+use enforcer_policy::{Change, Clock, Decision, DecisionId, Moment, Note, Order, Origin, Scope, Subject, put, remove};
 
 use super::clock;
 use super::core::Core;
@@ -22,7 +22,12 @@ pub(super) struct Import {
     report: ImportReport,
     done: u64,
     arrived: u64,
+    /// Both clocks, as of this chunk.
+    clock: Clock,
 }
+
+/// Items whose places in the tables are read ahead.
+const GROUP: usize = 64;
 
 impl Core {
     /// Opens an import.
@@ -34,20 +39,28 @@ impl Core {
             report: ImportReport::default(),
             done: 0,
             arrived: monotonic(),
+            clock: clock::both(),
             start,
         })
     }
 
     /// Carries out one chunk.
     pub(super) fn import_chunk(&mut self, import: &mut Import, items: Vec<ImportItem>) -> ImportProgress {
-        import.arrived = monotonic();
+        import.clock = clock::both();
+        import.arrived = import.clock.kernel;
         import.done += items.len() as u64;
         let mut rejected = Rejections::default();
         let mut records = Batch::new(import);
         self.ledger.reserve(items.len());
-        for (index, item) in (0_u32..).zip(items) {
-            if let Err(reason) = self.import_item(import, item, &mut records) {
-                rejected.push(index, &reason);
+        let mut index = 0;
+        let mut items = items.into_iter();
+        while items.len() != 0 {
+            self.warm(items.as_slice());
+            for item in items.by_ref().take(GROUP) {
+                if let Err(reason) = self.import_item(import, item, &mut records) {
+                    rejected.push(index, &reason);
+                }
+                index += 1;
             }
         }
         import.report.rejected += rejected.len() as u64;
@@ -57,6 +70,16 @@ impl Core {
             }
         }
         ImportProgress { done: import.done, rejected }
+    }
+
+    /// The tables for the next group are read while nothing waits for them.
+    fn warm(&self, items: &[ImportItem]) {
+        let network = |item: &ImportItem| match item {
+            ImportItem::Network(prefix) => Some(*prefix),
+            ImportItem::Token(_) => None,
+        };
+        let group: Vec<Prefix> = items.iter().take(GROUP).filter_map(network).collect();
+        self.kernel.warm_sources(&group);
     }
 
     /// Ends an import: makes it durable.
@@ -106,7 +129,7 @@ impl Core {
             Change::Changed | Change::Shortened => &mut import.report.changed,
         };
         let decision = blocked.decision;
-        if let Err(error) = apply_one(&mut self.kernel, &put(&decision, &clock::both())) {
+        if let Err(error) = apply_one(&mut self.kernel, &put(&decision, &import.clock)) {
             return Err(self.no_room(&decision, blocked.change, &error));
         }
         *counter += 1;
@@ -119,10 +142,7 @@ impl Core {
         if change == Change::Added {
             self.ledger.unblock_id(decision.id);
         }
-        if let KernelError::Full { .. } = error {
-            self.refusals_for_want_of_room += 1;
-            self.problems.insert("full", error.to_string());
-        }
+        self.note_if_full(error);
         error.to_string()
     }
 

@@ -4,7 +4,7 @@
 //! start    config -> journal (decisions) -> kernel (adopt or fill) -> attach -> publish -> ready
 //! second   heartbeat, expiries, interfaces that came or went; now and then a comparison with the kernel
 //! request  socket -> Core -> ledger -> MapOp -> apply -> journal -> reply
-//! event    ring -> names -> followers
+//! event    ring -> names -> followers; a full map is one, too
 //! end      the programs, links and maps stay: enforcement outlives the agent
 //! ```
 //! All state is in [`core::Core`], behind one lock; nothing waits while holding it.
@@ -12,6 +12,7 @@ mod clock;
 mod core;
 mod doctor;
 mod events;
+mod full;
 mod hooks;
 mod imports;
 mod names;

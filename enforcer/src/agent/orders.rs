@@ -57,7 +57,7 @@ impl Core {
                 self.ledger.insert_raw(before);
             }
             tracing::error!(%error, id = %decision.id, "a decision could not be enforced");
-            self.tell_full(&error);
+            self.note_if_full(&error.source);
             return Err(trouble(&error));
         }
         let took = clock::since(arrived);
@@ -143,7 +143,7 @@ impl Core {
             note: note(&request.reason, Origin::Cli, who)?,
         };
         apply(&mut self.kernel, &[put_allow(&entry)]).map_err(|error| {
-            self.tell_full(&error);
+            self.note_if_full(&error.source);
             trouble(&error)
         })?;
         let before = self.ledger.allow(entry.clone());
@@ -200,14 +200,6 @@ impl Core {
             format!("configured services: {}", known.join(", "))
         };
         Err(Trouble::new(Exit::Refused, format!("there is no service {name}"), hint))
-    }
-
-    /// A full map is news: for the log and for `status`.
-    pub(super) fn tell_full(&mut self, error: &crate::apply::ApplyError) {
-        if let crate::kernel::KernelError::Full { .. } = &error.source {
-            self.problems.insert("full", error.source.to_string());
-            self.refusals_for_want_of_room += 1;
-        }
     }
 }
 

@@ -20,11 +20,16 @@ const SOURCES_A_SECOND: u64 = 20_000;
 impl Core {
     /// The work of a second.
     pub(super) fn tick(&mut self) {
+        if self.detached {
+            // Nothing may be put back between `detach` and the end.
+            return;
+        }
         if let Err(error) = self.kernel.heartbeat() {
             self.problems.insert("heartbeat", error.to_string());
         }
         self.tend_hooks();
         self.end_what_is_over();
+        self.look_for_room();
         self.seconds += 1;
         let period = PERIOD + self.kernel.sources_installed() / SOURCES_A_SECOND;
         if self.seconds.is_multiple_of(period) {
@@ -69,6 +74,7 @@ impl Core {
 
     /// Makes the kernel hold what was decided; gives the number of steps that took.
     pub(super) fn repair(&mut self) -> Result<u64, KernelError> {
+        self.kernel.recount_sources()?;
         let mut steps = 0;
         for op in self.small_differences()? {
             apply_one(&mut self.kernel, &op)?;
@@ -76,6 +82,9 @@ impl Core {
         }
         steps += self.missing_sources()?;
         steps += self.surplus_sources()?;
+        if steps != 0 {
+            self.kernel.recount_small()?;
+        }
         if self.summary_is_stale {
             self.kernel.sweep_summary(sources(&self.ledger.iter().collect::<Vec<_>>()).into_iter());
             self.summary_is_stale = false;

@@ -6,8 +6,8 @@ use enforcer_policy::{MapOp, put_allow, remove_allow};
 
 use super::core::{Core, trouble};
 use crate::apply::apply;
-use crate::config::{Config, compile};
-use crate::kernel::interfaces;
+use crate::config::{Agent, Config, compile};
+use crate::kernel::{KernelError, interfaces};
 use crate::wire::{Exit, Trouble};
 
 /// Reads and checks a file.
@@ -53,6 +53,7 @@ impl Core {
         ops.extend(gone.map(|old| remove_allow(old.prefix)));
         if let Err(error) = apply(&mut self.kernel, &ops) {
             self.config = before;
+            self.note_if_full(&error.source);
             return Err(trouble(&error));
         }
         self.side ^= 1;
@@ -72,11 +73,19 @@ impl Core {
         ops
     }
 
+    /// What puts the services onto the interfaces there are now, on the side in use.
+    pub(super) fn service_moves(&self) -> Result<Vec<MapOp>, KernelError> {
+        let wanted = compile(&self.config, &self.interfaces, self.side).services;
+        let held = self.kernel.observed()?.services;
+        let gone = held.keys().filter(|key| !wanted.contains_key(key)).map(|key| MapOp::RemoveService { key: *key });
+        let new = wanted.iter().filter(|(key, rule)| held.get(key) != Some(rule));
+        Ok(gone.chain(new.map(|(key, rule)| MapOp::PutService { key: *key, rule: *rule })).collect())
+    }
+
     fn note_what_needs_a_restart(&mut self, config: &Config) {
-        let same = config.limits == self.config.limits
-            && config.agent
-                == crate::config::Agent { lost_agent: config.agent.lost_agent, ..self.config.agent.clone() };
-        if same {
+        let (agent, limits) = &self.first;
+        let lost_agent = config.agent.lost_agent;
+        if config.limits == *limits && config.agent == (Agent { lost_agent, ..agent.clone() }) {
             self.problems.remove("restart");
         } else {
             self.problems.insert(

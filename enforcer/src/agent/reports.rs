@@ -39,7 +39,7 @@ impl Core {
             maps: self.maps(),
             drift: self.drift.clone(),
             events: self.events(),
-            problems: self.problems.values().cloned().collect(),
+            problems: self.problems.values().chain(self.full.values()).cloned().collect(),
         }
     }
 
@@ -83,6 +83,7 @@ impl Core {
             bypass: self.kernel.bypass().unwrap_or(false),
             lease: self.remaining_lease(),
             drift: self.drift.clone(),
+            orders_refused: self.refused_for_want_of_room,
             enforcement: self.enforcement.clone(),
         }
     }

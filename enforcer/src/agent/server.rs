@@ -136,7 +136,7 @@ async fn follow(stream: &mut UnixStream, core: &Shared) -> Result<(), FrameError
     let mut events = core.lock().followers.subscribe();
     loop {
         match events.recv().await {
-            Ok(event) => write_frame_async(stream, &Reply::Event(event)).await?,
+            Ok(news) => write_frame_async(stream, &news).await?,
             Err(RecvError::Lagged(missed)) => tracing::debug!(missed, "a follower is too slow"),
             Err(RecvError::Closed) => return Ok(()),
         }

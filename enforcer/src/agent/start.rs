@@ -193,7 +193,7 @@ impl metrics::http::Source for Shared {
 impl Core {
     /// Takes everything off; the agent ends after its reply.
     pub(super) fn detach(&mut self) -> Result<(), Trouble> {
-        let done = crate::kernel::detach_all(&self.config.agent.bpffs);
+        let done = crate::kernel::detach_all(&self.first.0.bpffs);
         let done = done
             .map_err(|error| Trouble::new(crate::wire::Exit::Failed, error.to_string(), "enforcer detach --offline"))?;
         tracing::warn!(?done, "detached");

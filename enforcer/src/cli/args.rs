@@ -221,8 +221,18 @@ pub enum ConfigCommand {
         #[arg(value_hint = ValueHint::FilePath)]
         file: Option<PathBuf>,
     },
-    /// Write a commented example with every key
-    Example,
+    /// Write a commented example with every key; with --interface and --port, a short file that works
+    Example {
+        /// The interface that requests arrive on
+        #[arg(long, requires = "port")]
+        interface: Option<String>,
+        /// The TCP port of the service
+        #[arg(long, requires = "interface", value_parser = clap::value_parser!(u16).range(1..))]
+        port: Option<u16>,
+        /// The name of the service
+        #[arg(long, default_value = "api")]
+        service: String,
+    },
 }
 
 /// `detach`.

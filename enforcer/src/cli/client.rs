@@ -12,7 +12,7 @@ use super::failure::Failure;
 use crate::config::{Agent, Config, DEFAULT_PATH};
 use crate::wire::{
     AllowReport, AllowedEntry, BlockReport, EventReport, FrameError, Hello, ImportProgress, ImportReport, ListReport,
-    Reply, Request, StatusReport, TopReport, UnblockReport, WhyReport, read_frame, write_frame,
+    NoticeReport, Reply, Request, StatusReport, TopReport, UnblockReport, WhyReport, read_frame, write_frame,
 };
 
 /// How long the agent may think about one answer.
@@ -113,7 +113,6 @@ answers! {
     AllowReport = Allowed, "allowed";
     Vec<AllowedEntry> = Allowlist, "allowlist";
     BlockReport = Blocked, "blocked";
-    EventReport = Event, "event";
     ImportReport = Imported, "imported";
     ListReport = Listed, "listed";
     ImportProgress = Progress, "progress";
@@ -121,6 +120,26 @@ answers! {
     Box<TopReport> = Top, "top";
     UnblockReport = Unblocked, "unblocked";
     Box<WhyReport> = Why, "why";
+}
+
+/// What the stream of events is made of.
+#[derive(Debug)]
+pub(super) enum News {
+    /// Of the kernel.
+    Event(EventReport),
+    /// Of the agent itself.
+    Notice(NoticeReport),
+}
+
+impl Answer for News {
+    const NAME: &'static str = "event";
+
+    fn from_reply(reply: Reply) -> Result<Self, Box<Reply>> {
+        if let Reply::Notice(notice) = reply {
+            return Ok(Self::Notice(notice));
+        }
+        if let Reply::Event(event) = reply { Ok(Self::Event(event)) } else { Err(Box::new(reply)) }
+    }
 }
 
 impl Answer for () {

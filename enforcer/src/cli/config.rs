@@ -34,8 +34,22 @@ struct ProblemReport {
 pub(super) fn config(command: ConfigCommand, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     match command {
         ConfigCommand::Check { file } => check(&file.unwrap_or_else(|| config_path(globals)), out),
-        ConfigCommand::Example => out.text(EXAMPLE).map(|()| Exit::Done),
+        ConfigCommand::Example { interface: Some(interface), port: Some(port), service } => {
+            out.text(&short(&interface, port, &service)).map(|()| Exit::Done)
+        }
+        ConfigCommand::Example { .. } => out.text(EXAMPLE).map(|()| Exit::Done),
     }
+}
+
+/// The least that protects one service. Debug form quotes as TOML does.
+fn short(interface: &str, port: u16, service: &str) -> String {
+    format!(
+        "# Every other key: enforcer config example\n\
+         [fastpath]\ninterfaces = [{interface:?}]\n\n\
+         [[service]]\nname = {service:?}\nports = [{port}]\ninterfaces = [{interface:?}]\n\
+         device = [{{header = \"X-Device-Id\"}}, {{header = \"User-Agent\", pattern = \"DeviceId/\"}}]\n\
+         notice = {{type = \"json\", body = '{{\"error\": \"refused\", \"reference\": \"{{decision}}\"}}'}}\n"
+    )
 }
 
 fn check(path: &Path, out: &mut Out) -> Result<Exit, Failure> {

@@ -1,13 +1,14 @@
 //! `events`: refusals and observations as they happen.
 //!
-//! In: the agent's stream. Out: one line or one JSON document per event, at once. Ends when either side hangs up, or after
-//! `--count`. Never here: sums (`top` has them; the stream of packet events is sampled).
+//! In: the agent's stream. Out: one line or one JSON document per event, at once, and so for news of the agent itself (a
+//! full map), unless only one service is asked for. Ends when either side hangs up, or after `--count`. Never here: sums
+//! (`top` has them; the stream of packet events is sampled).
 use super::args::{EventsArgs, Globals};
-use super::client::Client;
+use super::client::{Client, News};
 use super::failure::Failure;
 use super::out::Out;
 use super::table::{clean, time};
-use crate::wire::{EventReport, Exit, Request};
+use crate::wire::{EventReport, Exit, NoticeReport, Request};
 
 /// `events`.
 pub(super) fn events(args: &EventsArgs, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
@@ -19,12 +20,15 @@ pub(super) fn events(args: &EventsArgs, globals: &Globals, out: &mut Out) -> Res
     }
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
-        let event: EventReport = client.receive()?;
-        if args.service.is_none() || args.service == event.service {
-            out.report(&event, line)?;
-            out.flush()?;
-            left -= 1;
+        match client.receive()? {
+            News::Event(event) if args.service.is_none() || args.service == event.service => {
+                out.report(&event, line)?
+            }
+            News::Notice(notice) if args.service.is_none() => out.report(&notice, notice_line)?,
+            News::Event(_) | News::Notice(_) => continue,
         }
+        out.flush()?;
+        left -= 1;
     }
     Ok(Exit::Done)
 }
@@ -43,6 +47,11 @@ pub(super) fn line(event: &EventReport) -> String {
         event.protocol,
         event.interface,
     ))
+}
+
+/// News of the agent, in the columns of events.
+fn notice_line(notice: &NoticeReport) -> String {
+    clean(&format!("{}  {:<7}  {:<16}  {}", time(notice.time), "notice", notice.notice.name(), notice.message))
 }
 
 /// An address with its port, where it has one.

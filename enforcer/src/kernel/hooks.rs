@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_add_clsact};
 use aya::programs::xdp::{XdpLink, XdpMode};
-use aya::programs::{LinkOrder, SchedClassifier, TcAttachType, Xdp};
+use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
 
-use super::object::{TC, XDP, program};
+use super::object::{TC, packet_program, program};
 use super::{Kernel, KernelError, bpffs};
 use crate::config::Mode;
 
@@ -118,12 +118,35 @@ impl Kernel {
         self.attached.retain(|held| held.hook != *hook);
     }
 
+    /// Takes off what hangs (or hung) where nothing is wanted any more: an interface that left the configuration while no
+    /// agent ran, or that is gone. Gives what was taken off.
+    pub fn sweep_strays(&self, interfaces: &BTreeMap<String, u32>) -> Vec<Hook> {
+        let links = self.bpffs.join("links");
+        let strays = bpffs::pins(&links).into_iter().filter_map(|pin| {
+            let (kind, ifindex, mode) = parse_pin(&pin)?;
+            let tended = self.attached.iter().any(|held| (held.hook.kind, held.hook.ifindex) == (kind, ifindex));
+            let interface = interfaces.iter().find(|(_, index)| **index == ifindex).map(|(name, _)| name.clone());
+            (!tended).then_some((
+                links.join(pin),
+                Hook { interface: interface.unwrap_or_default(), ifindex, kind },
+                mode,
+            ))
+        });
+        let taken_off = strays.filter_map(|(path, hook, mode)| {
+            if !hook.interface.is_empty() {
+                unhang(&hook, mode).ok()?;
+            }
+            bpffs::unpin(&path).ok().map(|()| hook)
+        });
+        taken_off.collect()
+    }
+
     /// Puts this agent's program into the link a former one left. A link that is defunct (its interface is gone) is removed.
     fn adopt(&mut self, hook: &Hook) -> Option<&'static str> {
         let (path, mode) = find_pin(&self.bpffs, hook)?;
         let adopted = match mode {
             "clsact" => self.replace_clsact(hook),
-            _ => self.replace_in_link(hook, &path),
+            _ => self.replace_in_link(hook, &path, mode),
         };
         if adopted.is_ok() {
             return Some(mode);
@@ -133,19 +156,22 @@ impl Kernel {
         None
     }
 
-    fn replace_in_link(&mut self, hook: &Hook, path: &Path) -> Result<(), KernelError> {
+    fn replace_in_link(&mut self, hook: &Hook, path: &Path, mode: &str) -> Result<(), KernelError> {
         let failed = |reason: String| failure(hook, reason);
         let link = FdLink::from(PinnedLink::from_pin(path).map_err(|error| failed(error.to_string()))?);
         match hook.kind {
             HookKind::Xdp => {
-                let xdp: &mut Xdp = program(&mut self.ebpf, XDP)?;
+                let xdp = packet_program(&mut self.ebpf, mode)?;
                 let link = XdpLink::try_from(link).map_err(|error| failed(error.to_string()))?;
-                xdp.attach_to_link(link).map_err(|error| failed(error.to_string()))?;
+                let id = xdp.attach_to_link(link).map_err(|error| failed(error.to_string()))?;
+                // Only the pin may hold it: who removes the pin takes the program off, and that must be seen and mended.
+                drop(xdp.take_link(id).map_err(|error| failed(error.to_string()))?);
             }
             HookKind::Tc => {
                 let tc: &mut SchedClassifier = program(&mut self.ebpf, TC)?;
                 let link = SchedClassifierLink::try_from(link).map_err(|error| failed(error.to_string()))?;
-                tc.attach_to_link(link).map_err(|error| failed(error.to_string()))?;
+                let id = tc.attach_to_link(link).map_err(|error| failed(error.to_string()))?;
+                drop(tc.take_link(id).map_err(|error| failed(error.to_string()))?);
             }
         }
         Ok(())
@@ -169,19 +195,21 @@ impl Kernel {
         for (mode, name) in tries {
             match self.try_xdp(hook, *mode, name) {
                 Ok(()) => return Ok(name),
-                Err(error) => last = error.to_string(),
+                // The driver could, but another program hangs there (or is about to go): no reason for the slower mode.
+                Err(Refused { busy: true, reason }) => return Err(failure(hook, reason)),
+                Err(Refused { busy: false, reason }) => last = reason,
             }
         }
         Err(failure(hook, last))
     }
 
-    fn try_xdp(&mut self, hook: &Hook, mode: XdpMode, name: &str) -> Result<(), KernelError> {
+    fn try_xdp(&mut self, hook: &Hook, mode: XdpMode, name: &str) -> Result<(), Refused> {
         let path = pin_path(&self.bpffs, hook, name);
-        let xdp: &mut Xdp = program(&mut self.ebpf, XDP)?;
-        let id = xdp.attach_to_if_index(hook.ifindex, mode).map_err(|error| failure(hook, chain(&error)))?;
-        let link = xdp.take_link(id).map_err(|error| failure(hook, error.to_string()))?;
-        let link = FdLink::try_from(link).map_err(|error| failure(hook, error.to_string()))?;
-        link.pin(&path).map_err(|error| failure(hook, error.to_string()))?;
+        let xdp = packet_program(&mut self.ebpf, name)?;
+        let id = xdp.attach_to_if_index(hook.ifindex, mode)?;
+        let link = xdp.take_link(id)?;
+        let link = FdLink::try_from(link)?;
+        link.pin(&path)?;
         Ok(())
     }
 
@@ -286,6 +314,27 @@ fn keep(link: SchedClassifierLink) {
 
 fn failure(hook: &Hook, reason: String) -> KernelError {
     KernelError::Attach { hook: hook.kind.name(), interface: hook.interface.clone(), reason }
+}
+
+/// Why a program does not hang where it was tried.
+struct Refused {
+    /// Something else hangs there.
+    busy: bool,
+    reason: String,
+}
+
+impl<E: std::error::Error + 'static> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self { busy: matches!(errno(&error), Some(libc::EBUSY | libc::EEXIST)), reason: chain(&error) }
+    }
+}
+
+/// The error of the system call behind an error.
+fn errno(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(system) => system.raw_os_error(),
+        None => errno(error.source()?),
+    }
 }
 
 /// An error with its causes.

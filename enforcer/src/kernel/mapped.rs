@@ -1,9 +1,11 @@
 //! Memory shared with the kernel: an array map as a slice of atomic words.
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::ptr::NonNull;
 use std::slice;
 use std::sync::atomic::AtomicU64;
+
+use aya::maps::MapData;
 
 use super::KernelError;
 
@@ -11,15 +13,17 @@ use super::KernelError;
 pub(super) struct Mapped {
     words: NonNull<AtomicU64>,
     count: usize,
+    /// A program that is loaded later names the map by its descriptor, so that must stay open.
+    _map: MapData,
 }
 
 impl Mapped {
     /// Maps `count` words of the array map `map`, which must have been made `BPF_F_MMAPABLE`.
-    pub(super) fn new(map: BorrowedFd<'_>, count: usize) -> Result<Self, KernelError> {
+    pub(super) fn new(map: MapData, count: usize) -> Result<Self, KernelError> {
+        let descriptor = map.fd().as_fd().as_raw_fd();
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping of a live descriptor; the kernel chooses the place.
-        let start =
-            unsafe { libc::mmap(std::ptr::null_mut(), count * 8, protection, libc::MAP_SHARED, map.as_raw_fd(), 0) };
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), count * 8, protection, libc::MAP_SHARED, descriptor, 0) };
         if start == libc::MAP_FAILED {
             return Err(KernelError::last("map a source table into memory"));
         }
@@ -27,7 +31,7 @@ impl Mapped {
             step: "map a source table into memory",
             source: io::Error::other("mapped at address zero"),
         })?;
-        Ok(Self { words, count })
+        Ok(Self { words, count, _map: map })
     }
 
     /// The words. The kernel reads them at any time, so they are only ever written whole.

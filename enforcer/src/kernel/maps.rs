@@ -141,12 +141,16 @@ impl<K: aya::Pod + Ord, V: aya::Pod> Counted<K, V> {
         key: &'static str,
         limit: u32,
     ) -> Result<Self, KernelError> {
-        let mut used = 0;
-        for entry in map.keys() {
-            entry.map_err(|error| unusable(name, &error))?;
-            used += 1;
-        }
-        Ok(Self { map, name, key, limit, used })
+        let mut counted = Self { map, name, key, limit, used: 0 };
+        counted.recount()?;
+        Ok(counted)
+    }
+
+    /// Counts what the kernel holds now.
+    pub(super) fn recount(&mut self) -> Result<(), KernelError> {
+        let count = self.map.keys().try_fold(0, |count, key| key.map(|_held| count + 1));
+        self.used = count.map_err(|error| unusable(self.name, &error))?;
+        Ok(())
     }
 
     /// Adds an entry or replaces it whole.
@@ -207,8 +211,14 @@ impl<V: aya::Pod> Trie<V> {
         limit: u32,
     ) -> Result<Self, KernelError> {
         let mut trie = Self { map, name, key, limit, entries: BTreeMap::new() };
-        trie.entries = trie.all()?;
+        trie.reread()?;
         Ok(trie)
+    }
+
+    /// Makes the copy what the kernel holds now.
+    pub(super) fn reread(&mut self) -> Result<(), KernelError> {
+        self.entries = self.all()?;
+        Ok(())
     }
 
     /// Adds an entry or replaces it.
@@ -261,9 +271,8 @@ fn lru(ebpf: &mut Ebpf, name: &'static str) -> Result<HashMap<MapData, FlowKey, 
 
 /// An array map as shared memory.
 fn mapped(ebpf: &mut Ebpf, name: &'static str, words: usize) -> Result<Mapped, KernelError> {
-    use std::os::fd::AsFd as _;
     match ebpf.take_map(name).ok_or_else(|| missing(name))? {
-        Map::Array(data) => Mapped::new(data.fd().as_fd(), words),
+        Map::Array(data) => Mapped::new(data, words),
         _ => Err(KernelError::Map { map: name, reason: "not an array".to_owned() }),
     }
 }

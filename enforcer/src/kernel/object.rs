@@ -14,6 +14,8 @@ use crate::config::Limits;
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("ENFORCER_BPF_OBJECT"));
 
 pub(super) const XDP: &str = "enforcer_xdp";
+/// The same for the generic mode; loaded only where that is needed.
+pub(super) const XDP_GENERIC: &str = "enforcer_joined";
 pub(super) const TC: &str = "enforcer_tc";
 
 /// What opening found.
@@ -196,6 +198,16 @@ where
 {
     let missing = || KernelError::Program { program: name, reason: "the object does not have it".to_owned() };
     ebpf.program_mut(name).ok_or_else(missing)?.try_into().map_err(|_unfit| missing())
+}
+
+/// The packet program for a mode, loaded.
+pub(super) fn packet_program<'a>(ebpf: &'a mut Ebpf, mode: &str) -> Result<&'a mut Xdp, KernelError> {
+    let name = if mode == "generic" { XDP_GENERIC } else { XDP };
+    let xdp: &mut Xdp = program(ebpf, name)?;
+    if xdp.fd().is_err() {
+        xdp.load().map_err(|error| KernelError::Program { program: name, reason: tail(&error) })?;
+    }
+    Ok(xdp)
 }
 
 /// The end of an error's text: verifier logs are long, and what matters comes last.

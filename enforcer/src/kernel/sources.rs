@@ -55,6 +55,18 @@ impl Sources {
         (self.used4, self.used6) = (used4, used6);
     }
 
+    /// Reads what writing these networks will touch. The reads do not wait for each other, so that a list costs a fraction of
+    /// the cache misses that one entry after the other would.
+    pub(super) fn warm(&self, prefixes: &[Prefix]) {
+        let touch = |prefix: &Prefix| {
+            let home = self.home(*prefix);
+            let table = if prefix.address().is_v4() { &self.v4 } else { &self.v6 };
+            let summary = &self.summary.words()[cell_of(prefix.address(), &self.geometry).word() as usize];
+            load(table, home.bucket as usize * BUCKET_WORDS) ^ summary.load(Ordering::Relaxed)
+        };
+        std::hint::black_box(prefixes.iter().fold(0, |all, prefix| all ^ touch(prefix)));
+    }
+
     /// Adds an entry or replaces its rule.
     pub(super) fn put(&mut self, prefix: Prefix, rule: SourceRule) -> Placed {
         let (home, rule) = (self.home(prefix), rule.at(node_of(prefix)));

@@ -34,6 +34,11 @@ impl Kernel {
         Ok(())
     }
 
+    /// Gets ready for writing these networks soon: a few dozen at a time.
+    pub fn warm_sources(&self, prefixes: &[Prefix]) {
+        self.maps.sources.warm(prefixes);
+    }
+
     /// Takes a network off; false when it was not there.
     pub fn remove_source(&mut self, prefix: Prefix) -> Result<bool, KernelError> {
         Ok(self.maps.sources.remove(prefix) || self.maps.spill.remove(spill_key(prefix))?)
@@ -70,6 +75,20 @@ impl Kernel {
     pub fn spilled(&self) -> Vec<Prefix> {
         let prefix = |key: &SpillKey| Prefix::new(key.address, u8::try_from(key.bits).unwrap_or(128));
         self.maps.spill.entries.keys().map(prefix).collect()
+    }
+
+    /// Counts the sources anew, as they are now: someone else may have written there.
+    pub fn recount_sources(&mut self) -> Result<(), KernelError> {
+        self.maps.sources.recount();
+        self.maps.spill.reread()
+    }
+
+    /// The same for everything else that is counted.
+    pub fn recount_small(&mut self) -> Result<(), KernelError> {
+        self.maps.flows.recount()?;
+        self.maps.identities.recount()?;
+        self.maps.services.recount()?;
+        self.maps.allow.reread()
     }
 
     /// Entries in the source tables, the spilled ones included.

@@ -62,6 +62,7 @@ families! {
     ALLOWED = Gauge "allowlist_entries" [] "Networks that no decision can block.";
     MAP_USED = Gauge "map_entries" ["map"] "Entries that a kernel map holds.";
     MAP_CAPACITY = Gauge "map_capacity" ["map"] "Entries that a kernel map has room for.";
+    REFUSED = Counter "orders_refused" [] "Orders refused because a map had no room left; the map is the one whose entries reach its capacity.";
     EVENTS = Counter "events" [] "Events read from the kernel.";
     EVENTS_LOST = Counter "events_lost" [] "Events that the kernel had no room for; counters stay exact.";
     ATTACHED = Gauge "attachment" ["interface" "hook" "mode"] "1 for each program on an interface; generic and clsact are the slower modes.";

@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub lease: Option<Lease>,
     /// What the comparison with the kernel found.
     pub drift: Drift,
+    /// Orders refused because a map was full.
+    pub orders_refused: u64,
     /// From the arrival of a decision to its enforcement.
     pub enforcement: Latency,
 }

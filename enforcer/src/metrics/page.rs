@@ -88,6 +88,7 @@ fn policy(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     let maps = &snapshot.maps;
     writer.gauges(families::MAP_USED, maps.iter().map(|map| ([map.map.clone()], float(map.used))))?;
     writer.gauges(families::MAP_CAPACITY, maps.iter().map(|map| ([map.map.clone()], float(map.capacity))))?;
+    writer.counters(families::REFUSED, [([], snapshot.orders_refused)])?;
     let enforcement = &snapshot.enforcement;
     let (sum, count, buckets) = (enforcement.sum(), enforcement.count(), enforcement.buckets());
     writer.family(families::ENFORCEMENT)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)

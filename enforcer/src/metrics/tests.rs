@@ -35,6 +35,7 @@ fn snapshot() -> Snapshot {
         bypass: true,
         lease: Some(Lease { length: Duration::from_secs(30), left: Duration::from_millis(29_500) }),
         drift: Drift { last_check: Some(Moment(1_767_225_600_500)), differences: 1, repaired: 5 },
+        orders_refused: 6,
         enforcement,
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! A conversation: both sides send [`Hello`], then the CLI sends a [`Request`] and reads a [`Reply`], as often as it likes.
 //! An agent that refuses its peer sends its `Hello`, then `Reply::Error`, and hangs up; so it does when an import goes wrong.
-//! `Events` turns the connection into a stream of `Reply::Event`; `Import` is followed by chunks (see [`ImportStart`]).
+//! `Events` turns the connection into a stream of `Reply::Event` and `Reply::Notice`; `Import` is followed by chunks (see
+//! [`ImportStart`]).
 //! Any change of a type here raises [`PROTOCOL`]. A new report goes into `report.rs`, its request into `request.rs`.
 
 mod frame;
@@ -24,8 +25,8 @@ pub use reply::{
 };
 pub use report::{
     Attachment, Check, CheckState, DoctorReport, Drift, EventReport, EventTotals, Held, KernelEntry, KindCount,
-    MapFill, PolicyCounts, ReasonCount, ServiceReport, ServiceRequests, StatusReport, TopReport, VerdictCount,
-    WhyReport,
+    MapFill, NoticeKind, NoticeReport, PolicyCounts, ReasonCount, ServiceReport, ServiceRequests, StatusReport,
+    TopReport, VerdictCount, WhyReport,
 };
 pub use request::{
     AllowRequest, BlockRequest, Hello, IMPORT_BYTES, IMPORT_ITEMS, ImportItem, ImportStart, ListRequest, PROTOCOL,

@@ -8,7 +8,9 @@ use enforcer_policy::DecisionId;
 use serde::{Deserialize, Serialize};
 
 use super::shape;
-use super::{AllowedEntry, Change, DecisionReport, EventReport, Exit, StatusReport, TopReport, WhyReport};
+use super::{
+    AllowedEntry, Change, DecisionReport, EventReport, Exit, NoticeReport, StatusReport, TopReport, WhyReport,
+};
 
 /// One answer.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -29,6 +31,8 @@ pub enum Reply {
     Imported(ImportReport),
     /// To `List`.
     Listed(ListReport),
+    /// To `Events`, when the agent itself has news.
+    Notice(NoticeReport),
     /// To `ImportChunk`.
     Progress(ImportProgress),
     /// To `Status`.
@@ -53,6 +57,7 @@ impl Reply {
             Self::Event(_) => "event",
             Self::Imported(_) => "imported",
             Self::Listed(_) => "listed",
+            Self::Notice(_) => "notice",
             Self::Progress(_) => "progress",
             Self::Status(_) => "status",
             Self::Top(_) => "top",

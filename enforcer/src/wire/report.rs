@@ -311,6 +311,35 @@ impl EventReport {
     }
 }
 
+/// News of the agent itself, among the events of the kernel.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NoticeReport {
+    /// When.
+    #[serde(with = "shape")]
+    pub time: Moment,
+    /// What it is about.
+    pub notice: NoticeKind,
+    /// One sentence.
+    pub message: String,
+}
+
+/// What a notice is about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// An order was refused, because a map has no room left.
+    MapFull,
+}
+
+impl NoticeKind {
+    /// The word for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MapFull => "map_full",
+        }
+    }
+}
+
 /// What this host can do for Enforcer.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct DoctorReport {

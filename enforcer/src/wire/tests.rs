@@ -140,6 +140,11 @@ fn every_reply_comes_back() {
         Reply::Done,
         Reply::Error(Trouble::new(Exit::Refused, "too wide", "add --wide")),
         Reply::Event(event()),
+        Reply::Notice(NoticeReport {
+            time: Moment(1_767_222_000_123),
+            notice: NoticeKind::MapFull,
+            message: "the map flows is full".to_owned(),
+        }),
         Reply::Imported(ImportReport {
             added: 3,
             enforced_in: Some(Duration::from_millis(250)),

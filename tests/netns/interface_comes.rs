@@ -1,0 +1,68 @@
+//! Interfaces come and go while the agent runs: one that comes is protected soon, one that goes leaves nothing behind.
+
+use std::{net::UdpSocket, time::Duration};
+
+use enforcer_tests::{Agent, Client, Net, Nginx, Request, eventually, tcx_programs, xdp_programs};
+
+/// Given an agent that is to protect an interface which does not exist. When the interface is created, taken away and created
+/// again. Then each time packets and requests that arrive on it are refused within seconds; until then status says what is
+/// missing, and nothing of it counts as drift.
+#[test]
+fn an_interface_that_comes_is_protected() {
+    let net = Net::new();
+    let _nginx = Nginx::start(&net);
+    let agent = Agent::start(&net, CONFIGURATION);
+    agent.done(&["block", "ip", "10.79.0.66"]);
+    agent.done(&["block", "device", "mallory"]);
+    for _ in 0..2 {
+        eventually(SOON, "status misses it", || problems(&agent).contains("the interface late0 does not exist"));
+        plug(&net);
+        eventually(Duration::from_secs(3), "requests are refused", || status(&net) == Some(403));
+        assert_eq!(problems(&agent), "[]");
+        let programs = (xdp_programs(&net.host, "late0").len(), tcx_programs(&net.host, "late0").len());
+        assert_eq!(programs, (1, 1));
+        assert_eq!(heard(&net), "10.79.0.2");
+        net.host.exec("ip link delete late0");
+        eventually(SOON, "its links are gone", || agent.pinned_links().is_empty());
+    }
+    assert_eq!(agent.json(&["status"])["drift"]["repaired"], 0);
+}
+
+/// A third cable, from the attacker, who has a blocked address, too.
+fn plug(net: &Net) {
+    net.host.exec(&format!("ip link add late0 type veth peer name late netns {}", net.attacker.name()));
+    for (space, name, addresses) in
+        [(&net.host, "late0", &["10.79.0.1"][..]), (&net.attacker, "late", &["10.79.0.2", "10.79.0.66"])]
+    {
+        for address in addresses {
+            space.exec(&format!("ip address add {address}/24 dev {name}"));
+        }
+        space.exec(&format!("ip link set {name} up"));
+    }
+}
+
+/// Who is heard when the blocked address speaks first.
+fn heard(net: &Net) -> String {
+    let server = net.host.inside(|| UdpSocket::bind("10.79.0.1:5000")).expect("binds");
+    for from in ["10.79.0.66:1", "10.79.0.2:1"] {
+        let client = net.attacker.inside(|| UdpSocket::bind(from)).expect("binds");
+        client.send_to(b"hello", "10.79.0.1:5000").expect("sent");
+    }
+    server.recv_from(&mut [0; 64]).expect("a datagram").1.ip().to_string()
+}
+
+fn status(net: &Net) -> Option<u16> {
+    let client = Client::connect(&net.attacker, "10.79.0.1:8080".parse().expect("an address"));
+    client
+        .and_then(|mut client| client.request(&Request::get("/health").device("mallory")))
+        .ok()
+        .map(|answer| answer.status)
+}
+
+fn problems(agent: &Agent) -> String {
+    agent.json(&["status"])["problems"].to_string()
+}
+
+const SOON: Duration = Duration::from_secs(10);
+const CONFIGURATION: &str = "[fastpath]\ninterfaces = [\"late0\"]\n\
+    [[service]]\nname = \"pay\"\nports = [8080]\ndevice = [{ header = \"X-Device-Id\" }]\n";

@@ -1,0 +1,87 @@
+//! `cargo xtask bench fastpath`: what a packet and a list cost, beside what else there is.
+//!
+//! In: root on a Linux host. Out: the benchmark's table. Never here: the benchmark; it is `enforcer-bench` of the tests
+//! crate. Agent and benchmark are built for speed, whatever this program was built for.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::Context as _;
+
+use crate::{
+    apt,
+    steps::{self, cargo},
+    task_setup,
+};
+
+/// Which benchmark.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(clap::Subcommand)]
+enum Benchmark {
+    /// Drops over veth, clean packets, loading a million, single orders; beside nftables and ipset
+    Fastpath(Fastpath),
+}
+
+#[derive(clap::Args)]
+struct Fastpath {
+    /// A minute instead of five: fewer rounds, and no rivals that load slowly
+    #[arg(long)]
+    quick: bool,
+    /// Also write everything to FILE, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Run only these phases: empty, hosts, six, networks
+    #[arg(long, value_name = "PHASES")]
+    only: Option<String>,
+}
+
+/// Runs the task.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let Benchmark::Fastpath(fastpath) = &arguments.benchmark;
+    task_setup::require_root("to make network namespaces and to load kernel programs")?;
+    let toolchain = task_setup::ensure()?;
+    let missing = apt::missing(&RIVALS);
+    if !missing.is_empty() {
+        println!("== installing {}", missing.join(" "));
+        apt::install(&missing)?;
+    }
+    steps::execute(cargo().args(["build", "--release", "--package", "enforcer", "--bin", "enforcer"]))?;
+    steps::execute(cargo().args(["build", "--release", "--package", "enforcer-tests", "--bin", BENCH]))?;
+    let release = release()?;
+    let workspace = steps::workspace();
+    // The same folder as the product's kernel programs: the same compiler, so `core` is compiled once.
+    let object = enforcer_ebpf_build::build_package(&toolchain, OBJECT, &workspace, &workspace.join("target/bpf"))?;
+    steps::execute(&mut command(fastpath, &release, &object))
+}
+
+fn command(fastpath: &Fastpath, release: &Path, object: &Path) -> Command {
+    let mut bench = Command::new(release.join(BENCH));
+    bench.env("ENFORCER_BIN", release.join("enforcer")).env("ENFORCER_BENCH_OBJECT", object);
+    bench.args(fastpath.quick.then_some("--quick"));
+    if let Some(file) = &fastpath.json {
+        bench.arg("--json").arg(file);
+    }
+    if let Some(phases) = &fastpath.only {
+        bench.arg("--only").arg(phases);
+    }
+    bench
+}
+
+/// Beside the folder this program lies in.
+fn release() -> anyhow::Result<PathBuf> {
+    let own = steps::sibling(BENCH)?;
+    let target = own.ancestors().nth(2).context("programs lie in a folder of the target folder")?;
+    Ok(target.join("release"))
+}
+
+const BENCH: &str = "enforcer-bench";
+const OBJECT: &str = "bench-ebpf";
+/// What the product is compared with, beyond what `setup` installs: the match for sets of ipset is a part of iptables.
+const RIVALS: [&str; 1] = ["iptables"];
