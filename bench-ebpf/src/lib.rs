@@ -3,6 +3,11 @@
 //! In: a seed and a number. Out: an address or a network, never twice the same, spread over all public addresses. Never
 //! here: a list in memory; the kernel program computes the n-th entry like the program that wrote the file.
 #![cfg_attr(not(test), no_std)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::inline_always,
+    reason = "halves of numbers are meant, and a verifier reads one function where the source has one"
+)]
 
 /// What a stream of packets looks like. It crosses the border as [`Plan::words`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

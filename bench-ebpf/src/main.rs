@@ -8,6 +8,14 @@
 //! ```
 //! In: frames made by the benchmark. Out: traffic and baselines. Never here: anything the product needs.
 #![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
+#![cfg_attr(
+    target_arch = "bpf",
+    expect(
+        clippy::cast_possible_truncation,
+        clippy::inline_always,
+        reason = "halves of numbers are meant, and a verifier reads one function where the source has one"
+    )
+)]
 
 #[cfg(target_arch = "bpf")]
 pub mod programs;

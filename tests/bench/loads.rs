@@ -9,7 +9,10 @@ use std::{
 use anyhow::{Context as _, ensure};
 use bench_ebpf::Shape;
 use enforcer_tests::{Agent, program};
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::{TimeVal, TimeValLike as _},
+};
 use serde_json::Value;
 
 use crate::{
@@ -45,7 +48,8 @@ pub(crate) fn import(agent: &Agent, file: &Path) -> anyhow::Result<Load> {
     let (agent_before, command_before) = (memory::busy(agent)?, children()?);
     let file = file.to_str().context("a plain path")?;
     let (report, wall) = order(agent, &["--file", file])?;
-    let busy = Duration::from_nanos(memory::busy(agent)? - agent_before) + (children()? - command_before);
+    let command = children()?.saturating_sub(command_before);
+    let busy = Duration::from_nanos(memory::busy(agent)? - agent_before) + command;
     let rejected = report["rejected_lines"].as_u64();
     ensure!(rejected == Some(0), "the agent rejected lines: {report}");
     let added = report["added"].as_u64().context("the report of a list")?;
@@ -103,10 +107,6 @@ fn enforced(report: &Value) -> anyhow::Result<Duration> {
 /// Processor time of commands that have ended.
 fn children() -> anyhow::Result<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    let times = [usage.user_time(), usage.system_time()];
-    Ok(times.into_iter().map(|time| Duration::new(time.tv_sec().unsigned_abs(), 1000 * small(time.tv_usec()))).sum())
-}
-
-fn small(microseconds: i64) -> u32 {
-    u32::try_from(microseconds).unwrap_or(0)
+    let time = |value: TimeVal| Duration::from_micros(value.num_microseconds().unsigned_abs());
+    Ok(time(usage.user_time()) + time(usage.system_time()))
 }

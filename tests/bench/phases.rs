@@ -315,9 +315,8 @@ fn drops(report: &mut Report, group: &'static str, outcomes: &[Outcome], bars: &
             ));
         }
     }
-    let bare = outcomes.first().map(|outcome| &outcome.baseline);
-    if let Some(bare) = bare {
-        report.add_samples(group, "bare XDP_DROP: a packet", Unit::Nanoseconds, bare, Bars::None);
+    if let Some(first) = outcomes.first() {
+        report.add_samples(group, "bare XDP_DROP: a packet", Unit::Nanoseconds, &first.baseline, Bars::None);
     }
 }
 

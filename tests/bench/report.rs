@@ -78,17 +78,14 @@ impl Report {
 
     /// For people.
     pub(crate) fn text(&self) -> String {
-        let mut text = format!("Fast path on {}\n\n", host());
+        let mut text = format!("Fast path on {}\n", host());
         let width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
         let mut group = "";
-        for row in &self.rows {
+        for row in self.grouped() {
             if row.group != group {
                 group = row.group;
-                let _ = writeln!(
-                    text,
-                    "{group:<width$}   {:>10}  {:>21}  {:>8}  {:>8}  met",
-                    "", "range", "floor", "target"
-                );
+                let columns = format!("{:>10}  {:>21}  {:>9}  {:>9}  met", "", "range", "floor", "target");
+                let _ = writeln!(text, "\n{group:<width$}   {columns}");
             }
             let range = row
                 .range
@@ -97,7 +94,7 @@ impl Report {
             let shown =
                 |bar: Option<f64>| bar.map_or_else(String::new, |bar| row.bars.sign().to_owned() + &row.unit.show(bar));
             let line = format!(
-                "  {:<width$} {:>10}  {range:>21}  {:>8}  {:>8}  {}",
+                "  {:<width$} {:>10}  {range:>21}  {:>9}  {:>9}  {}",
                 row.name,
                 row.unit.show(row.value),
                 shown(floor),
@@ -106,10 +103,22 @@ impl Report {
             );
             let _ = writeln!(text, "{}", line.trim_end());
         }
+        text.push('\n');
         for line in self.notes.iter().map(String::as_str).chain(METHOD) {
             let _ = writeln!(text, "- {line}");
         }
         text
+    }
+
+    /// Groups in the order in which they first came up, and their rows in the order they were added.
+    fn grouped(&self) -> impl Iterator<Item = &Row> {
+        let mut groups: Vec<&str> = Vec::new();
+        for row in &self.rows {
+            if !groups.contains(&row.group) {
+                groups.push(row.group);
+            }
+        }
+        groups.into_iter().flat_map(|group| self.rows.iter().filter(move |row| row.group == group))
     }
 
     /// For programs.
@@ -135,8 +144,7 @@ impl Row {
             (None, _) => "",
             (Some(target), _) if holds(target) => "target",
             (_, Some(floor)) if holds(floor) => "floor",
-            (_, Some(_)) => "NEITHER",
-            (_, None) => "NO",
+            (_, Some(_) | None) => "MISSED",
         }
     }
 
@@ -208,7 +216,7 @@ fn load_average() -> String {
 
 const METHOD: [&str; 6] = [
     "drops: live frames (BPF_PROG_TEST_RUN, batches of 64) over veth in native XDP; cost is the processor time of the receiving NAPI \
-     thread per packet, pinned apart from the sender; each round stands between two runs of bare XDP_DROP and is thrown away \
+     thread per packet, pinned apart from the sender, both at nice -15; each round stands between two runs of bare XDP_DROP and is thrown away \
      when these differ by more than a quarter; the middle of the rounds counts",
     "clean: the agent's loaded program behind a generator that writes a new source for each run and jumps to it \
      (BPF_PROG_TEST_RUN), less the same with a program that reads the source, counts and passes; middle of the rounds",

@@ -22,7 +22,7 @@ pub(super) fn events(args: &EventsArgs, globals: &Globals, out: &mut Out) -> Res
     while left > 0 {
         match client.receive()? {
             News::Event(event) if args.service.is_none() || args.service == event.service => {
-                out.report(&event, line)?
+                out.report(&event, line)?;
             }
             News::Notice(notice) if args.service.is_none() => out.report(&notice, notice_line)?,
             News::Event(_) | News::Notice(_) => continue,

@@ -196,6 +196,19 @@ fn events_end_after_their_count() {
     golden("cli/event.txt", &run("enforcer events --count 1", &path).out);
 }
 
+#[test]
+fn news_of_the_agent_stand_among_events_unless_one_service_is_asked_for() {
+    let news = |_| {
+        let (time, message) = (Moment(1_767_222_000_123), "the map flows is full".to_owned());
+        vec![Reply::Notice(NoticeReport { time, notice: NoticeKind::MapFull, message }), Reply::Event(event())]
+    };
+    let (_dir, path) = agent(news);
+    golden("cli/notice.txt", &run("enforcer events --count 2", &path).out);
+    let (_dir, path) = agent(news);
+    let ran = run("enforcer events --count 1 --service pay -o json", &path);
+    assert_eq!(serde_json::from_str::<EventReport>(&ran.out).unwrap(), event());
+}
+
 fn event() -> EventReport {
     EventReport {
         time: Moment(1_767_222_000_123),
