@@ -4,7 +4,6 @@
 //! a BPF compiler). Out: a copy in `OUT_DIR`, named by `ENFORCER_BPF_OBJECT` at compile time. Never here: an agent
 //! without its object; if it can't be built, the build fails and says what to install.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "a build script speaks to cargo on standard output")]
 
 use std::{
     env,

@@ -18,7 +18,7 @@
 )]
 
 #[cfg(target_arch = "bpf")]
-pub mod programs;
+mod programs;
 
 /// Loops for ever, so that the verifier refuses a program from which it could be reached.
 #[cfg(target_arch = "bpf")]

@@ -1,4 +1,6 @@
 //! Rules of the repository as tests: door signs, budgets, who may know what. In: the source tree. Out: every offender.
+#![expect(clippy::expect_used, reason = "helpers of tests: a tree that cannot be read fails them")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -49,7 +49,8 @@ impl Core {
         let filter = Filter { kind: request.kind, scope };
         let page = self.ledger.page(request.after, request.limit.clamp(1, PAGE) as usize, &filter);
         let counts = self.ledger.counts();
-        let total = filter.scope.is_none().then(|| filter.kind.map_or(counts.total(), |kind| counts.of(kind)) as u64);
+        let total =
+            filter.scope.is_none().then(|| filter.kind.map_or_else(|| counts.total(), |kind| counts.of(kind)) as u64);
         Ok(ListReport { decisions: page.decisions.iter().map(Into::into).collect(), next: page.next, total })
     }
 
@@ -159,6 +160,7 @@ impl Core {
 }
 
 /// The verdict of a reason that has only one. The same table as the kernel's `verdict.rs`, seen from the other side.
+#[expect(clippy::match_same_arms, reason = "rows of a table")]
 fn usual_verdict(reason: Reason) -> Option<Verdict> {
     use Reason as R;
     match reason {

@@ -49,6 +49,7 @@ pub(super) async fn serve(listener: UnixListener, core: Shared, group: bool, end
         let Ok(peer) = stream.peer_cred() else { continue };
         if !peer_is_trusted(peer.uid(), group) {
             tracing::warn!(uid = peer.uid(), "a peer was turned away");
+            tokio::spawn(turn_away(stream));
             continue;
         }
         let who = user_name(peer.uid());
@@ -58,6 +59,14 @@ pub(super) async fn serve(listener: UnixListener, core: Shared, group: bool, end
             let _ = converse(stream, &core, &who, &ended).await;
         });
     }
+}
+
+/// Last words for a peer that may not speak.
+async fn turn_away(mut stream: UnixStream) -> Result<(), FrameError> {
+    let hint = "run it as root, or set agent.socket_group to a group you are in";
+    let trouble = Trouble::new(Exit::Refused, "this user may not speak to the agent", hint);
+    write_frame_async(&mut stream, &Hello::ours()).await?;
+    write_frame_async(&mut stream, &Reply::Error(trouble)).await
 }
 
 async fn converse(mut stream: UnixStream, core: &Shared, who: &str, ended: &Notify) -> Result<(), FrameError> {
@@ -90,7 +99,17 @@ async fn converse(mut stream: UnixStream, core: &Shared, who: &str, ended: &Noti
                 Some(import) => Reply::Imported(core.lock().import_end(import)),
                 None => out_of_turn(),
             },
-            request => answer(core, request, who),
+            request @ (Request::Allow(_)
+            | Request::Allowlist
+            | Request::Block(_)
+            | Request::Bypass(_)
+            | Request::Detach
+            | Request::List(_)
+            | Request::Reload
+            | Request::Status
+            | Request::Top
+            | Request::Unblock(_)
+            | Request::Why(_)) => answer(core, request, who),
         };
         let last = matches!(&reply, Reply::Error(_)) && import.is_none();
         write_frame_async(&mut stream, &reply).await?;

@@ -73,8 +73,12 @@ fn bring_up(
     let mut ledger = Ledger::default();
     ledger.reserve(recovered.decisions.len());
     let (decisions, allowed, bypass, torn) = (recovered.decisions, recovered.allowed, recovered.bypass, recovered.torn);
-    decisions.into_iter().for_each(|decision| drop(ledger.insert_raw(decision)));
-    allowed.into_iter().for_each(|entry| drop(ledger.allow(entry)));
+    for decision in decisions {
+        ledger.insert_raw(decision);
+    }
+    for entry in allowed {
+        ledger.allow(entry);
+    }
     let mut core = Core::new(config, path.to_owned(), kernel, ledger, journal, key, clock::now());
     if let Some(torn) = torn {
         let text = format!(
@@ -115,13 +119,12 @@ fn fill(core: &mut Core, opened: &Opened, bypass: bool) -> anyhow::Result<()> {
     let ended = core.ledger.expire(clock::now());
     core.forget(&ended);
     core.compare();
-    match core.problems.remove("compare") {
-        Some(text) => Err(anyhow!(text)),
-        None => {
-            core.drift = crate::wire::Drift::default();
-            Ok(())
-        }
+    if let Some(text) = core.problems.remove("compare") {
+        return Err(anyhow!(text));
     }
+    // Filling the maps is no drift.
+    core.drift = crate::wire::Drift::default();
+    Ok(())
 }
 
 /// All tasks, until one ends the agent.

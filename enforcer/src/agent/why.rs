@@ -39,7 +39,7 @@ impl Core {
             Subject::Flow(key) => {
                 let held = self.kernel.flow(key).ok().flatten();
                 let entry = rule_entry("flows", decision.subject.to_string(), held);
-                let mut report = self.report(decision.subject.to_string(), vec![decision.clone()], vec![entry]);
+                let mut report = report(decision.subject.to_string(), std::slice::from_ref(decision), vec![entry]);
                 let refuses = held.filter(|rule| rule.until() > monotonic()).map(|rule| verdict_of(rule.action()));
                 self.conclude(&mut report, refuses, &[key.source()], false);
                 report
@@ -60,7 +60,7 @@ impl Core {
             .iter()
             .filter_map(|(_, rule)| *rule)
             .fold(Outcome::CLEAN, |all, rule| all.and(Kernel::meaning(rule, monotonic())));
-        let mut report = self.report(subject.to_owned(), decisions, entries);
+        let mut report = report(subject.to_owned(), &decisions, entries);
         let refuses = if outcome.has(Outcome::REFUSE) {
             Some(Verdict::Drop)
         } else {
@@ -85,23 +85,12 @@ impl Core {
         let refuses = held.iter().filter_map(|(_, rule)| *rule).filter(|rule| rule.until() > monotonic());
         let refuses = refuses.map(|rule| verdict_of(rule.action())).max();
         let entries = held.into_iter().map(|(text, rule)| rule_entry("identities", text, rule)).collect();
-        let mut report = self.report(format!("device {}", token.masked), decisions, entries);
+        let mut report = report(format!("device {}", token.masked), &decisions, entries);
         for service in self.config.services.iter().filter(|service| !service.enforce) {
             report.because.push(format!("the service {} only observes", service.name));
         }
         self.conclude(&mut report, refuses, &[], true);
         report
-    }
-
-    fn report(&self, subject: String, decisions: Vec<Decision>, kernel: Vec<KernelEntry>) -> WhyReport {
-        WhyReport {
-            subject,
-            verdict: Verdict::Pass,
-            because: Vec::new(),
-            decisions: decisions.iter().map(Into::into).collect(),
-            allowed: Vec::new(),
-            kernel,
-        }
     }
 
     /// The steps of the data path, and where they end.
@@ -138,6 +127,18 @@ impl Core {
     }
 }
 
+/// A report without a verdict yet.
+fn report(subject: String, decisions: &[Decision], kernel: Vec<KernelEntry>) -> WhyReport {
+    WhyReport {
+        subject,
+        verdict: Verdict::Pass,
+        because: Vec::new(),
+        decisions: decisions.iter().map(Into::into).collect(),
+        allowed: Vec::new(),
+        kernel,
+    }
+}
+
 fn source_entry(prefix: Prefix, rule: Option<SourceRule>) -> KernelEntry {
     let now = monotonic();
     let held = rule.map_or(Held::Absent, |rule| {
@@ -159,5 +160,5 @@ fn rule_entry(map: &str, entry: String, rule: Option<Rule>) -> KernelEntry {
 
 /// Whole seconds of the kernel's clock, as the source tables count them.
 fn seconds(monotonic: u64) -> u32 {
-    u32::try_from(monotonic / 1_000_000_000 & 0xffff_ffff).unwrap_or(0)
+    u32::try_from((monotonic / 1_000_000_000) & 0xffff_ffff).unwrap_or(0)
 }

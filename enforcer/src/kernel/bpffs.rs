@@ -83,7 +83,7 @@ fn rename(from: &Path, to: &Path) -> Result<(), KernelError> {
     fs::rename(from, to).map_err(|source| failed("rename", from, source))
 }
 
-fn is_bpffs(path: &Path) -> Result<bool, KernelError> {
+pub(super) fn is_bpffs(path: &Path) -> Result<bool, KernelError> {
     let name = text(path)?;
     // SAFETY: `statfs` is plain data, for which zero is valid.
     let mut facts: libc::statfs = unsafe { std::mem::zeroed() };

@@ -271,10 +271,10 @@ fn lru(ebpf: &mut Ebpf, name: &'static str) -> Result<HashMap<MapData, FlowKey, 
 
 /// An array map as shared memory.
 fn mapped(ebpf: &mut Ebpf, name: &'static str, words: usize) -> Result<Mapped, KernelError> {
-    match ebpf.take_map(name).ok_or_else(|| missing(name))? {
-        Map::Array(data) => Mapped::new(data, words),
-        _ => Err(KernelError::Map { map: name, reason: "not an array".to_owned() }),
-    }
+    let Map::Array(data) = ebpf.take_map(name).ok_or_else(|| missing(name))? else {
+        return Err(KernelError::Map { map: name, reason: "not an array".to_owned() });
+    };
+    Mapped::new(data, words)
 }
 
 fn missing(map: &'static str) -> KernelError {
@@ -297,8 +297,6 @@ fn is_absent(error: &MapError) -> bool {
 }
 
 fn errno(error: &MapError) -> Option<i32> {
-    match error {
-        MapError::SyscallError(failed) => io::Error::raw_os_error(&failed.io_error),
-        _ => None,
-    }
+    let MapError::SyscallError(failed) = error else { return None };
+    io::Error::raw_os_error(&failed.io_error)
 }

@@ -65,10 +65,11 @@ fn drop_bounding() {
 }
 
 fn set(capabilities: u64) -> Result<(), KernelError> {
-    let halves = capabilities.to_le_bytes();
-    let [a, b, c, d, e, f, g, h] = halves;
-    let half = |bits| Half { effective: bits, permitted: bits, inheritable: 0 };
-    let data = [half(u32::from_le_bytes([a, b, c, d])), half(u32::from_le_bytes([e, f, g, h]))];
+    let half = |bits: u64| {
+        let bits = u32::try_from(bits & 0xffff_ffff).unwrap_or(0);
+        Half { effective: bits, permitted: bits, inheritable: 0 }
+    };
+    let data = [half(capabilities), half(capabilities >> 32)];
     let header = Header { version: CAPABILITY_VERSION_3, pid: 0 };
     // SAFETY: the structs are laid out as the kernel wants version 3: a header and two halves.
     let done = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };

@@ -2,7 +2,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{KernelError, privileges};
+use super::privileges;
 
 /// One thing that was looked at.
 pub struct Finding {
@@ -62,10 +62,20 @@ fn jit() -> Finding {
 }
 
 fn bpffs_mounted(path: &Path) -> Finding {
-    let outcome = super::bpffs::prepare(path).map(|()| path.display().to_string());
+    let there = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
+    let outcome = match super::bpffs::is_bpffs(there) {
+        Ok(true) => Ok(path.display().to_string()),
+        Ok(false) if privileges::effective().is_ok_and(|held| held >> CAP_SYS_ADMIN & 1 == 1) => {
+            Ok(format!("{} (enforcer run mounts it there)", path.display()))
+        }
+        Ok(false) => Err(format!("{} is not on a bpf file system", path.display())),
+        Err(error) => Err(error.to_string()),
+    };
     let mend = "mount -t bpf bpf /sys/fs/bpf, or set agent.bpffs to a folder this user may use";
-    Finding { name: "bpffs", outcome: outcome.map_err(|error: KernelError| (error.to_string(), mend, true)) }
+    Finding { name: "bpffs", outcome: outcome.map_err(|detail| (detail, mend, true)) }
 }
+
+const CAP_SYS_ADMIN: u32 = 21;
 
 fn lockdown() -> Finding {
     let text = read("/sys/kernel/security/lockdown").unwrap_or_else(|| "none".to_owned());

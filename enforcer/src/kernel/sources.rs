@@ -120,7 +120,7 @@ impl Sources {
     pub(super) fn find(&self, prefix: Prefix) -> Option<Held> {
         let (home, node) = (self.home(prefix), node_of(prefix));
         let v4 = prefix.address().is_v4();
-        self.places(v4, home).find_map(|place| {
+        Self::places(v4, home).find_map(|place| {
             let (tag, rule) = self.read(v4, place);
             let held = rule.raw() != 0 && tag == home.tag && rule.node() == node;
             held.then_some(Held { v4, tag, rule, place })
@@ -167,7 +167,7 @@ impl Sources {
     }
 
     /// The words where slots of this home begin: its bucket, then the neighbour.
-    fn places(&self, v4: bool, home: Home) -> impl Iterator<Item = usize> + use<> {
+    fn places(v4: bool, home: Home) -> impl Iterator<Item = usize> + use<> {
         let step = if v4 { 1 } else { 2 };
         let bucket = home.bucket as usize;
         [bucket, bucket ^ 1].into_iter().flat_map(move |bucket| {
@@ -179,7 +179,7 @@ impl Sources {
     /// The first slot that can take an entry. The neighbour is used only when the home has no empty slot left, which is what
     /// readers go by.
     fn vacancy(&self, v4: bool, home: Home) -> Option<usize> {
-        self.places(v4, home).find(|place| {
+        Self::places(v4, home).find(|place| {
             let (tag, rule) = self.read(v4, *place);
             if v4 { rule.raw() == 0 } else { tag <= FREED }
         })

@@ -108,7 +108,7 @@ impl Kernel {
 
     /// What one installed rule means now.
     pub fn meaning(rule: SourceRule, monotonic: u64) -> Outcome {
-        rule.outcome(u32::try_from(monotonic / 1_000_000_000 & 0xffff_ffff).unwrap_or(0))
+        rule.outcome(u32::try_from((monotonic / 1_000_000_000) & 0xffff_ffff).unwrap_or(0))
     }
 
     /// Blocks a flow.
