@@ -1,5 +1,5 @@
 //! The programs. All are marked `frags`, like the product's: a jump is allowed only between programs that agree on it.
-#![expect(missing_docs, unreachable_pub, reason = "the attribute puts an entry point of its own around each function")]
+#![expect(unreachable_pub, reason = "the attribute puts an entry point of its own around each function")]
 use core::arch::asm;
 
 use aya_ebpf::{
