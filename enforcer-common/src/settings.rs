@@ -35,8 +35,8 @@ pub struct Settings {
     pub strata6: u32,
     /// Not zero: the flow map has entries.
     pub flows: u32,
-    /// Zero.
-    pub pad: u32,
+    /// Not zero: the allowlist has entries.
+    pub allow: u32,
 }
 
 /// A counter of packets (or requests) and their bytes.

@@ -1,18 +1,18 @@
 //! Owns `ALLOW`: who is never refused. Asked only once a decision has matched, so clean traffic does not pay for it.
 use aya_ebpf::{btf_maps::LpmTrie, btf_maps::lpm_trie::Key, macros::btf_map};
-use enforcer_common::{Address, AllowRule};
+use enforcer_common::{Address, AllowRule, Settings};
 
 #[btf_map]
 static ALLOW: LpmTrie<Address, AllowRule, 4096> = LpmTrie::new();
 
 /// True when packets of `source` may not be refused.
 #[inline(always)]
-pub fn protects_source(source: Address) -> bool {
-    ALLOW.get(&Key::new(128, source)).is_some()
+pub fn protects_source(settings: &Settings, source: Address) -> bool {
+    settings.allow != 0 && ALLOW.get(&Key::new(128, source)).is_some()
 }
 
 /// True when requests in packets of `source` may not be refused either.
 #[inline(always)]
-pub fn protects_requests(source: Address) -> bool {
-    ALLOW.get(&Key::new(128, source)).is_some_and(AllowRule::is_full)
+pub fn protects_requests(settings: &Settings, source: Address) -> bool {
+    settings.allow != 0 && ALLOW.get(&Key::new(128, source)).is_some_and(AllowRule::is_full)
 }

@@ -8,8 +8,6 @@ use aya_ebpf::{
 };
 use enforcer_common::{Event, Settings};
 
-use crate::clock;
-
 #[btf_map]
 static EVENTS: RingBuf<Event, { 1 << 20 }> = RingBuf::new();
 /// 0: told, 1: lost, 2: not sampled.
@@ -22,33 +20,27 @@ const TOLD: u32 = 0;
 const LOST: u32 = 1;
 const UNSAMPLED: u32 = 2;
 
-/// Tells of a packet, unless this CPU told of one within the gap.
+/// True when this CPU told of no packet within the gap, so that this one is to be told. Counts those that are not.
 #[inline(always)]
-pub fn packet(settings: &Settings, event: &Event) {
-    if due(settings.event_gap, event.time) {
-        request(event);
-    } else {
+pub fn due(settings: &Settings, now: u64) -> bool {
+    let due = gap_is_over(settings.event_gap, now);
+    if !due {
         tally(UNSAMPLED);
     }
+    due
 }
 
-/// Tells of a request.
+/// Tells of a packet that is due, or of a request.
 #[inline(always)]
-pub fn request(event: &Event) {
+pub fn tell(event: &Event) {
     match EVENTS.output(event, 0) {
         Ok(()) => tally(TOLD),
         Err(_) => tally(LOST),
     }
 }
 
-/// Monotonic nanoseconds for a packet event: coarse is good enough.
 #[inline(always)]
-pub fn now() -> u64 {
-    clock::coarse()
-}
-
-#[inline(always)]
-fn due(gap: u64, now: u64) -> bool {
+fn gap_is_over(gap: u64, now: u64) -> bool {
     let Some(last) = LAST_EVENT.get_ptr_mut(0) else { return false };
     // SAFETY: this CPU's own value.
     unsafe {

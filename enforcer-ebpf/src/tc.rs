@@ -200,7 +200,7 @@ fn decide(settings: &Settings, case: &Case) -> Reason {
         Reason::RequestExpired
     } else if case.service.enforce == 0 || matches!(case.rule.action(), Action::Observe) {
         Reason::ObservedDevice
-    } else if allowlist::protects_requests(case.segment.network.source) {
+    } else if allowlist::protects_requests(settings, case.segment.network.source) {
         Reason::RequestAllowed
     } else if settings::lease_lost(settings) {
         Reason::RequestLeaseLost
@@ -232,7 +232,7 @@ fn account(ctx: &TcContext, case: &Case, reason: Reason, verdict: Verdict) {
     if !case.matched {
         return;
     }
-    events::request(&Event {
+    events::tell(&Event {
         time: clock::exact(),
         decision: case.rule.decision(),
         digest: case.digest,

@@ -75,7 +75,7 @@ fn is_refusal(reason: Reason) -> bool {
 /// Allow wins, and a lost lease ends all refusing.
 #[inline(always)]
 fn overrule(settings: &Settings, network: &Network, reason: Reason) -> Reason {
-    if allowlist::protects_source(network.source) {
+    if allowlist::protects_source(settings, network.source) {
         Reason::Allowed
     } else if settings::lease_lost(settings) {
         Reason::LeaseLost
@@ -93,6 +93,10 @@ fn tell(
     length: u64,
     reason: Reason,
 ) {
+    let now = clock::coarse();
+    if !events::due(settings, now) {
+        return;
+    }
     let ports = match ports {
         Ok(ports) => ports,
         Err(_) => Ports { source: 0, destination: 0 },
@@ -100,24 +104,21 @@ fn tell(
     let kind = if matches!(reason, Reason::BlockedFlow) { SubjectKind::Flow } else { SubjectKind::Ip };
     // SAFETY: the context is the kernel's own.
     let ifindex = unsafe { (*ctx.as_ptr().cast::<aya_ebpf::bindings::xdp_md>()).ingress_ifindex };
-    events::packet(
-        settings,
-        &Event {
-            time: events::now(),
-            decision: 0,
-            digest: 0,
-            source: network.source,
-            destination: network.destination,
-            service: 0,
-            ifindex,
-            length: length as u32,
-            source_port: ports.source,
-            destination_port: ports.destination,
-            reason: reason as u8,
-            verdict: verdict(reason, Action::Drop) as u8,
-            kind: kind as u8,
-            protocol: network.protocol,
-            pad: 0,
-        },
-    );
+    events::tell(&Event {
+        time: now,
+        decision: 0,
+        digest: 0,
+        source: network.source,
+        destination: network.destination,
+        service: 0,
+        ifindex,
+        length: length as u32,
+        source_port: ports.source,
+        destination_port: ports.destination,
+        reason: reason as u8,
+        verdict: verdict(reason, Action::Drop) as u8,
+        kind: kind as u8,
+        protocol: network.protocol,
+        pad: 0,
+    });
 }

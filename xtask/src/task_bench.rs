@@ -52,8 +52,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("== installing {}", missing.join(" "));
         apt::install(&missing)?;
     }
-    steps::execute(cargo().args(["build", "--release", "--package", "enforcer", "--bin", "enforcer"]))?;
-    steps::execute(cargo().args(["build", "--release", "--package", "enforcer-tests", "--bin", BENCH]))?;
+    // One call: with two selections of packages, each would compile what the other has just compiled.
+    let packages = ["--package", "enforcer", "--package", "enforcer-tests", "--bin", "enforcer", "--bin", BENCH];
+    steps::execute(cargo().args(["build", "--release"]).args(packages))?;
     let release = release()?;
     let workspace = steps::workspace();
     // The same folder as the product's kernel programs: the same compiler, so `core` is compiled once.

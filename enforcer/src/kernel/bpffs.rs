@@ -10,8 +10,16 @@ use super::KernelError;
 /// `BPF_FS_MAGIC` of the kernel's `magic.h`.
 const BPF_FS: i64 = 0xcafe_4a11;
 
+/// Where bpffs is mounted on most hosts.
+const USUAL: &str = "/sys/fs/bpf";
+
 /// Makes sure `path` is a folder on bpffs, mounting one over it when it is not.
 pub fn prepare(path: &Path) -> Result<(), KernelError> {
+    let usual = Path::new(USUAL);
+    // Where the init system has not mounted it, nothing can be made below: sysfs only has the empty folder.
+    if path.starts_with(usual) && usual.is_dir() && !is_bpffs(usual)? {
+        mount(usual)?;
+    }
     make(path)?;
     if !is_bpffs(path)? {
         mount(path)?;

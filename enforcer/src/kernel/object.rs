@@ -90,6 +90,7 @@ impl Kernel {
             kernel.write_settings(&first_settings(setup, &sizes))?;
         }
         kernel.maps.sources.recount();
+        kernel.tell_allowlist()?;
         kernel.heartbeat()?;
         Ok((kernel, opened))
     }
@@ -229,6 +230,6 @@ fn first_settings(setup: &Setup, sizes: &Sizes) -> Settings {
         strata4: 0,
         strata6: 0,
         flows: 0,
-        pad: 0,
+        allow: 0,
     }
 }

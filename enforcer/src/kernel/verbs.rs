@@ -146,12 +146,16 @@ impl Kernel {
 
     /// Puts a network on the allowlist.
     pub fn put_allow(&mut self, key: AllowKey, rule: AllowRule) -> Result<(), KernelError> {
+        // Asked before it is filled: an entry must count from its first instant.
+        self.change_settings(|settings| settings.allow = 1)?;
         self.maps.allow.put(SpillKey { bits: key.bits, address: key.address }, rule)
     }
 
     /// Takes a network off the allowlist; false when it was not there.
     pub fn remove_allow(&mut self, key: AllowKey) -> Result<bool, KernelError> {
-        self.maps.allow.remove(SpillKey { bits: key.bits, address: key.address })
+        let removed = self.maps.allow.remove(SpillKey { bits: key.bits, address: key.address })?;
+        self.tell_allowlist()?;
+        Ok(removed)
     }
 
     /// What is installed for exactly this network of the allowlist.
@@ -295,6 +299,12 @@ impl Kernel {
     fn tell_flows(&mut self) -> Result<(), KernelError> {
         let any = u32::from(self.maps.flows.used != 0);
         self.change_settings(|settings| settings.flows = any)
+    }
+
+    /// Lets the data path skip the allowlist while it is empty.
+    pub(super) fn tell_allowlist(&mut self) -> Result<(), KernelError> {
+        let any = u32::from(!self.maps.allow.entries.is_empty());
+        self.change_settings(|settings| settings.allow = any)
     }
 
     /// Makes readers probe the stratum of `prefix`, before anything lies in it.
