@@ -7,6 +7,51 @@ pub struct Address([u8; 16]);
 
 const MAPPED: u64 = 0xffff_0000_0000;
 
+/// An address as registers hold it. The data path computes with this: taking bytes apart and together again costs more than
+/// a lookup.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Halves {
+    /// The upper 64 bits, host order.
+    pub high: u64,
+    /// The lower 64 bits, host order.
+    pub low: u64,
+}
+
+impl Halves {
+    /// Of an IPv4 address.
+    #[inline(always)]
+    pub const fn v4(address: u32) -> Self {
+        Self { high: 0, low: MAPPED | address as u64 }
+    }
+
+    /// True for an IPv4 (mapped) address.
+    #[inline(always)]
+    pub const fn is_v4(self) -> bool {
+        self.high == 0 && self.low >> 32 == MAPPED >> 32
+    }
+
+    /// As it lies in maps and events.
+    #[inline(always)]
+    pub const fn address(self) -> Address {
+        Address::from_halves(self.high, self.low)
+    }
+
+    /// The block number `at` of those of `width` bits that begin here; either in the lower half or in the upper.
+    pub(crate) const fn block(self, at: u64, width: u32) -> Self {
+        if width > 64 {
+            Self { high: self.high, low: self.low | at << (128 - width) }
+        } else {
+            Self { high: self.high | at << (64 - width), low: self.low }
+        }
+    }
+
+    /// With everything past `length` bits cleared.
+    #[inline(always)]
+    pub(crate) const fn masked(self, length: u32) -> Self {
+        Self { high: self.high & ones(length), low: self.low & ones(length.saturating_sub(64)) }
+    }
+}
+
 impl Address {
     /// From four octets in network order.
     #[inline(always)]
@@ -25,6 +70,12 @@ impl Address {
     #[inline(always)]
     pub const fn from_halves(high: u64, low: u64) -> Self {
         Self((((high as u128) << 64) | low as u128).to_be_bytes())
+    }
+
+    /// Both halves.
+    #[inline(always)]
+    pub const fn halves(&self) -> Halves {
+        Halves { high: self.high(), low: self.low() }
     }
 
     /// The bytes in network order.
@@ -66,8 +117,7 @@ impl Prefix {
     /// The network of `length` canonical bits that holds `address`; a length over 128 counts as 128.
     pub const fn new(address: Address, length: u8) -> Self {
         let length = if length > 128 { 128 } else { length };
-        let (high, low) = masked(address, length as u32);
-        Self { address: Address::from_halves(high, low), length }
+        Self { address: address.halves().masked(length as u32).address(), length }
     }
 
     /// A single address.
@@ -92,15 +142,9 @@ impl Prefix {
 
     /// True when `address` lies inside.
     pub const fn contains(&self, address: Address) -> bool {
-        let (high, low) = masked(address, self.length as u32);
+        let Halves { high, low } = address.halves().masked(self.length as u32);
         high == self.address.high() && low == self.address.low()
     }
-}
-
-/// The halves of `address` with everything past `length` bits cleared.
-#[inline(always)]
-pub(crate) const fn masked(address: Address, length: u32) -> (u64, u64) {
-    (address.high() & ones(length), address.low() & ones(length.saturating_sub(64)))
 }
 
 /// A word with its first `count` bits set; 64 or more sets all.

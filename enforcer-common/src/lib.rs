@@ -23,22 +23,26 @@ mod rule;
 mod settings;
 mod sip;
 mod source;
+mod stream;
 #[cfg(feature = "user")]
 mod user;
 
 pub mod limits;
 
-pub use address::{Address, Prefix};
+pub use address::{Address, Halves, Prefix};
 pub use event::Event;
-pub use http::{Notice, ServiceCounters, ServiceKey, ServiceRule, Watch, Watchlist};
+pub use http::{LIMITED, Notice, Place, ServiceCounters, ServiceKey, ServiceRule, Take, Watch, Watchlist};
 pub use reason::{Action, Reason, Verdict};
-pub use rule::{AllowKey, AllowKind, AllowRule, Denied, FlowKey, IdentityKey, Rule, SubjectKind, UNTIL_NEVER};
+pub use rule::{
+    AllowKey, AllowKind, AllowRule, Bucket, Denied, FlowKey, IdentityKey, Rate, Rule, SubjectKind, UNTIL_NEVER,
+};
 pub use settings::{Counter, Geometry, Settings};
 pub use sip::{Sip, SipKey, siphash};
 pub use source::{
-    Bucket4, Bucket6, CELLS, Cell, HOST, Home, Outcome, SourceRule, SpillKey, SpillRule, cell_of, cells_of,
-    group_mask4, home_of, node_of, nodes_of, strata_to_probe, stratum_of,
+    Bucket4, Bucket6, Cell, FILTER_LOAD, HOST, Home, Mark, Outcome, SourceRule, SpillKey, SpillRule, Spread,
+    WIDE_WORDS, always, home_of, host6, mark_of, marks_of, narrow, node_of, nodes_of, stratum_of, wide_mark,
 };
+pub use stream::{Held, Phase, Stream};
 
 /// Raised with every change that makes old maps unreadable to new programs, or new maps to old ones.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;

@@ -19,7 +19,7 @@ macro_rules! reasons {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What was judged: `packet` (XDP) or `request` (TC).
+            /// What was judged: `packet` (XDP), `request` or `stream` (a segment that ends no request head; both TC).
             pub const fn layer(self) -> &'static str {
                 match self { $(Self::$variant => $layer,)* }
             }
@@ -69,8 +69,20 @@ reasons! {
     RequestAnonymous = "request_anonymous", "request";
     /// A request of a blocked device.
     BlockedDevice = "blocked_device", "request";
-    /// A request of a device that is only observed, or on a service that only observes.
-    ObservedDevice = "observed_device", "request";
+    /// A request of a blocked session.
+    BlockedSession = "blocked_session", "request";
+    /// A request of a blocked user.
+    BlockedUser = "blocked_user", "request";
+    /// A request with a blocked key.
+    BlockedApikey = "blocked_apikey", "request";
+    /// A request that a trusted proxy forwards for a blocked address.
+    BlockedForwarded = "blocked_forwarded", "request";
+    /// A request of a limited subject, over its rate.
+    OverLimit = "over_limit", "request";
+    /// A request of a limited subject, within its rate.
+    WithinLimit = "within_limit", "request";
+    /// A request of a subject that is only observed, or on a service that only observes.
+    ObservedRequest = "observed_request", "request";
     /// A decision matched the request, and the operator switched enforcement off.
     RequestBypass = "request_bypass", "request";
     /// A decision matched the request, and the allowlist won.
@@ -83,20 +95,41 @@ reasons! {
     RefusedRemainder = "refused_remainder", "request";
     /// A refusal could not be built; the segment was dropped instead.
     RefusalFailed = "refusal_failed", "request";
-    /// A segment that does not begin with a request (a body, a later part, another protocol).
-    NotHttp = "not_http", "request";
-    /// A TLS record on a service's port.
-    Tls = "tls", "request";
-    /// The HTTP/2 preface on a service's port.
-    Http2 = "http2", "request";
-    /// A request head that goes on in the next segment.
-    HeadIncomplete = "head_incomplete", "request";
-    /// A request head longer than the window that is scanned.
+    /// A request head that servers read differently: both lengths, differing lengths, folded lines and the like.
+    RequestAmbiguous = "request_ambiguous", "request";
+    /// The same, on a service that denies them.
+    AmbiguousDenied = "ambiguous_denied", "request";
+    /// A request head longer than is followed.
     HeadTooLong = "head_too_long", "request";
     /// An identity longer than is hashed.
     TokenTooLong = "token_too_long", "request";
+
+    /// A segment in the middle of a request head.
+    HeadOpen = "head_open", "stream";
+    /// A segment of a request's body.
+    Body = "body", "stream";
+    /// A repeated segment of which the server has everything.
+    Repeated = "repeated", "stream";
+    /// A segment ahead of a gap in or before a request head: held back until the gap is filled.
+    Ahead = "ahead", "stream";
+    /// The same, on a service that only observes: passed on, and the connection is not followed further.
+    AheadObserved = "ahead_observed", "stream";
+    /// A repeated segment that says something else than before, of what the server has not acknowledged.
+    Conflict = "conflict", "stream";
+    /// A connection whose request boundaries are not known: open before the agent came, or lost sight of.
+    Unfollowed = "unfollowed", "stream";
+    /// The held part of a request head gave way to newer ones.
+    Evicted = "evicted", "stream";
+    /// A strict service, and a connection that cannot be followed.
+    StrictRefused = "strict_refused", "stream";
+    /// What does not begin like a request, and all that follows it on its connection.
+    NotHttp = "not_http", "stream";
+    /// A TLS record on a service's port.
+    Tls = "tls", "stream";
+    /// The HTTP/2 preface on a service's port.
+    Http2 = "http2", "stream";
     /// The segment could not be read.
-    SegmentUnreadable = "segment_unreadable", "request";
+    SegmentUnreadable = "segment_unreadable", "stream";
 }
 
 /// What a decision asks for.
@@ -105,25 +138,28 @@ reasons! {
 pub enum Action {
     /// Count and report only.
     Observe = 1,
+    /// Answer 429 to what is over a rate.
+    Limit = 2,
     /// Answer 403 with the notice and close.
-    Deny = 2,
+    Deny = 3,
     /// Reset the connection on both sides.
-    Reset = 3,
+    Reset = 4,
     /// Swallow it silently.
-    Drop = 4,
+    Drop = 5,
 }
 
 impl Action {
     /// Every action, mildest first.
-    pub const ALL: &'static [Self] = &[Self::Observe, Self::Deny, Self::Reset, Self::Drop];
+    pub const ALL: &'static [Self] = &[Self::Observe, Self::Limit, Self::Deny, Self::Reset, Self::Drop];
 
     /// The action of a number in a map; what is unknown only observes.
     #[inline(always)]
     pub const fn from_raw(raw: u8) -> Self {
         match raw {
-            2 => Self::Deny,
-            3 => Self::Reset,
-            4 => Self::Drop,
+            2 => Self::Limit,
+            3 => Self::Deny,
+            4 => Self::Reset,
+            5 => Self::Drop,
             _ => Self::Observe,
         }
     }
@@ -132,6 +168,7 @@ impl Action {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Observe => "observe",
+            Self::Limit => "limit",
             Self::Deny => "deny",
             Self::Reset => "reset",
             Self::Drop => "drop",
@@ -147,17 +184,19 @@ pub enum Verdict {
     Pass = 0,
     /// Went on its way, and was counted against a decision.
     Observe = 1,
+    /// Got a 429; the server never saw it.
+    Limit = 2,
     /// Got a 403; the server never saw it.
-    Deny = 2,
+    Deny = 3,
     /// Its connection was reset on both sides.
-    Reset = 3,
+    Reset = 4,
     /// Was swallowed.
-    Drop = 4,
+    Drop = 5,
 }
 
 impl Verdict {
     /// Every verdict, by its number.
-    pub const ALL: &'static [Self] = &[Self::Pass, Self::Observe, Self::Deny, Self::Reset, Self::Drop];
+    pub const ALL: &'static [Self] = &[Self::Pass, Self::Observe, Self::Limit, Self::Deny, Self::Reset, Self::Drop];
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
 
@@ -166,6 +205,7 @@ impl Verdict {
         match self {
             Self::Pass => "pass",
             Self::Observe => "observe",
+            Self::Limit => "limit",
             Self::Deny => "deny",
             Self::Reset => "reset",
             Self::Drop => "drop",

@@ -1,5 +1,5 @@
 //! The one value every packet reads first, and the shape of the source tables.
-use crate::SipKey;
+use crate::{SipKey, siphash};
 
 /// The shape of the source tables; fixed for as long as the tables live.
 #[repr(C)]
@@ -11,6 +11,21 @@ pub struct Geometry {
     pub mask4: u32,
     /// Number of IPv6 buckets minus one; a power of two minus one.
     pub mask6: u32,
+    /// Secrets of the two IPv6 digests, made from the key.
+    pub digest: [[u32; 4]; 2],
+}
+
+impl Geometry {
+    /// From the secret and the numbers of buckets, which are powers of two.
+    pub fn new(key: SipKey, buckets4: u32, buckets6: u32) -> Self {
+        let word = |index: u8| siphash(key, &[index]) as u32;
+        Self {
+            key,
+            mask4: buckets4 - 1,
+            mask6: buckets6 - 1,
+            digest: [[0, 1, 2, 3], [4, 5, 6, 7]].map(|half| half.map(word)),
+        }
+    }
 }
 
 /// Switches and constants of the data path, in one array element.
@@ -37,6 +52,10 @@ pub struct Settings {
     pub flows: u32,
     /// Not zero: the allowlist has entries.
     pub allow: u32,
+    /// Words of the filter in use, minus one; a power of two minus one. It grows with the lists.
+    pub filter: u32,
+    /// Zero.
+    pub pad: u32,
 }
 
 /// A counter of packets (or requests) and their bytes.
@@ -49,6 +68,6 @@ pub struct Counter {
     pub bytes: u64,
 }
 
-const _: () = assert!(size_of::<Geometry>() == 24);
-const _: () = assert!(size_of::<Settings>() == 80);
+const _: () = assert!(size_of::<Geometry>() == 56);
+const _: () = assert!(size_of::<Settings>() == 120);
 const _: () = assert!(size_of::<Counter>() == 16);

@@ -16,3 +16,9 @@ pub fn protects_source(settings: &Settings, source: Address) -> bool {
 pub fn protects_requests(settings: &Settings, source: Address) -> bool {
     settings.allow != 0 && ALLOW.get(&Key::new(128, source)).is_some_and(AllowRule::is_full)
 }
+
+/// True when what `address` says of its clients is to be believed.
+#[inline(always)]
+pub fn is_proxy(address: Address) -> bool {
+    ALLOW.get(&Key::new(128, address)).is_some_and(|rule| !rule.is_full())
+}

@@ -1,19 +1,22 @@
-//! Owns `IDENTITIES`: decisions on devices (later sessions, users, keys), by keyed digest.
-use aya_ebpf::{btf_maps::HashMap, macros::btf_map};
+//! Owns `IDENTITIES` and `SESSION_USERS`: decisions on devices, sessions, users and keys, by keyed digest.
+use aya_ebpf::{
+    btf_maps::{HashMap, LruHashMap},
+    macros::btf_map,
+};
 use enforcer_common::{IdentityKey, Rule, SubjectKind};
 
 #[btf_map]
 static IDENTITIES: HashMap<IdentityKey, Rule, 100_000> = HashMap::new();
 
-/// The decision on this digest that asks for most: of the one for this service and the one for all.
+/// Users by the digest of their session, as the agent learned them.
+#[btf_map]
+static SESSION_USERS: LruHashMap<u64, u64, 65_536> = LruHashMap::new();
+
+/// The user of a session.
 #[inline(always)]
-pub fn rule(kind: SubjectKind, digest: u64, service: u32, now: u64) -> Option<Rule> {
-    let here = lookup(&IdentityKey::new(kind, digest, service));
-    let everywhere = lookup(&IdentityKey::new(kind, digest, 0));
-    match (here, everywhere) {
-        (Some(a), Some(b)) => Some(if strength(&a, now) >= strength(&b, now) { a } else { b }),
-        (one, other) => one.or(other),
-    }
+pub fn user(session: u64) -> Option<u64> {
+    // SAFETY: one word.
+    unsafe { SESSION_USERS.get(session) }.copied()
 }
 
 /// How much a decision asks for; an expired one is weaker than any other.
@@ -22,8 +25,9 @@ pub fn strength(rule: &Rule, now: u64) -> u8 {
     if rule.until() <= now { 0 } else { rule.action() as u8 }
 }
 
+/// The decision on this digest in one scope.
 #[inline(always)]
-fn lookup(key: &IdentityKey) -> Option<Rule> {
+pub fn rule(kind: SubjectKind, digest: u64, scope: u32) -> Option<Rule> {
     // SAFETY: values are replaced whole by the agent; a torn read could only mix two decisions on the same subject.
-    unsafe { IDENTITIES.get(key) }.copied()
+    unsafe { IDENTITIES.get(IdentityKey::new(kind, digest, scope)) }.copied()
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! packet  -> xdp.rs  bypass? blocked source? blocked flow?          -> Reason -> verdict.rs -> pass | drop
-//! segment -> tc.rs   service port? request head? blocked identity?  -> Reason -> verdict.rs -> pass | deny | reset | drop
+//! segment -> tc.rs   service port? which request?  blocked identity?  -> Reason -> verdict.rs -> pass | deny | reset | drop
 //! ```
 //!
 //! In: packets and the policy maps. Out: verdicts, counters, events. Never here: policy, allocation, unbounded work. What
@@ -19,7 +19,6 @@
     clippy::inline_always,
     clippy::manual_div_ceil,
     clippy::match_same_arms,
-    clippy::similar_names,
     reason = "what is written here is read by a verifier: one function where the source has one, plain arithmetic, rows of a table"
 )]
 
@@ -31,12 +30,20 @@ mod clock;
 mod events;
 #[cfg(target_arch = "bpf")]
 mod flows;
+#[cfg(target_arch = "bpf")]
+mod forwarded;
 mod http;
 #[cfg(target_arch = "bpf")]
 mod identities;
+#[cfg(target_arch = "bpf")]
+mod limits;
 mod packet;
 #[cfg(target_arch = "bpf")]
+mod places;
+#[cfg(target_arch = "bpf")]
 mod refusal;
+#[cfg(target_arch = "bpf")]
+mod request;
 #[cfg(target_arch = "bpf")]
 mod services;
 #[cfg(target_arch = "bpf")]
@@ -45,6 +52,7 @@ mod settings;
 mod sources;
 #[cfg(target_arch = "bpf")]
 mod stats;
+mod stream;
 #[cfg(target_arch = "bpf")]
 mod tc;
 mod verdict;

@@ -13,7 +13,7 @@ static SERVICES: HashMap<ServiceKey, ServiceRule, { limits::SERVICE_PORTS }> = H
 static WATCHLISTS: Array<Watchlist, 2> = Array::new();
 
 #[btf_map]
-static NOTICES: Array<Notice, { limits::SERVICES }> = Array::new();
+static NOTICES: Array<Notice, { 2 * limits::SERVICES }> = Array::new();
 
 /// The service on this port of this interface.
 #[inline(always)]

@@ -1,4 +1,4 @@
-//! Owns the source tables (`SUMMARY`, `SOURCES4`, `SOURCES6`, `SPILL`): is this address blocked?
+//! Owns the source tables (`FILTER`, `SOURCES4`, `SOURCES6`, `SPILL`): is this address blocked?
 //!
 //! The layout is told in `enforcer_common::source`. All but the spill trie are written through `mmap` by the agent.
 use aya_ebpf::{
@@ -6,22 +6,20 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use enforcer_common::{
-    Address, Bucket4, Bucket6, CELLS, Cell, HOST, Home, Outcome, Settings, SourceRule, SpillRule, cell_of, home_of,
-    nodes_of, strata_to_probe,
+    Address, Bucket4, Bucket6, Cell, Halves, Home, Outcome, Settings, SourceRule, SpillRule, Spread, always, home_of,
+    host6, narrow, nodes_of, wide_mark,
 };
 
 use crate::{clock, settings};
 
 const MMAPABLE: usize = aya_ebpf::bindings::BPF_F_MMAPABLE as usize;
 const STRATA: u32 = 32;
-/// The strata before are of lengths that only IPv6 has.
-const FIRST_V4: u32 = 24;
 /// Nested networks that are looked at in the spill trie. More than eight that are nested, spilled and expired (or only
 /// observed) in front of one that refuses would pass: the trie holds what two full buckets could not, so that takes intent.
 const SPILL_DEPTH: u32 = 8;
 
 #[btf_map]
-static SUMMARY: Array<u64, { CELLS / 32 }, MMAPABLE> = Array::new();
+static FILTER: Array<u64, 2, MMAPABLE> = Array::new();
 #[btf_map]
 static SOURCES4: Array<Bucket4, 2, MMAPABLE> = Array::new();
 #[btf_map]
@@ -29,111 +27,150 @@ static SOURCES6: Array<Bucket6, 2, MMAPABLE> = Array::new();
 #[btf_map]
 static SPILL: LpmTrie<Address, SpillRule, 65_536> = LpmTrie::new();
 
-/// What the tables say of `address`. A clean address outside listed neighbourhoods costs one array read.
+/// What the tables say of `source`. A clean address costs one array read, or two where wide networks are listed.
+///
+/// Filter and bucket are found by the address alone, so under attack, when the processor expects a hit, it reads both at once.
 #[inline(always)]
-pub fn judge(address: Address, settings: &Settings) -> Outcome {
-    let v4 = address.is_v4();
-    let cell = cell_of(address, &settings.geometry);
-    let marks = SUMMARY.get(cell.word()).map_or(0, |word| *word >> cell.shift()) & 3;
-    let in_use = if v4 { settings.strata4 } else { settings.strata6 };
-    let networks = strata_to_probe(v4, in_use, marks);
-    if marks & Cell::HOSTS == 0 && networks == 0 {
+pub fn judge(source: Halves, settings: &Settings) -> Outcome {
+    let cell = Cell::of(source, &settings.geometry);
+    let Some(word) = FILTER.get(cell.word(settings.filter)) else { return Outcome::CLEAN };
+    let unset = !*word;
+    let outcome = host(source, settings, unset);
+    let in_use = if source.is_v4() { settings.strata4 } else { settings.strata6 };
+    if in_use == 0 || outcome.has(Outcome::REFUSE) {
+        return outcome;
+    }
+    let strata = strata(source, settings, in_use, unset & cell.networks() == 0);
+    if strata == 0 {
+        return outcome;
+    }
+    outcome.and(Outcome(enforcer_networks(source.high, source.low, strata, unset)))
+}
+
+/// What is said of the address itself, if the filter does not exclude it: `unset` are the bits that its word does not have.
+#[inline(always)]
+fn host(source: Halves, settings: &Settings, unset: u64) -> Outcome {
+    let spread = Spread::of(source, &settings.geometry);
+    if unset & spread.bits() != 0 {
         return Outcome::CLEAN;
     }
+    Outcome(if source.is_v4() {
+        enforcer_host4(source.low as u32, spread.bucket4(&settings.geometry))
+    } else {
+        enforcer_host6(source.high, source.low)
+    })
+}
+
+/// The strata that may hold the address: those of its cell when the filter tells of networks there, and the wide ones.
+#[inline(always)]
+fn strata(source: Halves, settings: &Settings, in_use: u32, told: bool) -> u32 {
+    let v4 = source.is_v4();
+    let (narrow, always) = (narrow(v4, in_use), always(v4, in_use));
+    let wide = in_use ^ narrow ^ always;
+    let strata = always | if told { narrow } else { 0 };
+    if wide == 0 {
+        return strata;
+    }
+    let asked = wide_mark(source, &settings.geometry);
+    if FILTER.get(asked.word).is_some_and(|word| *word & asked.bits != 0) { strata | wide } else { strata }
+}
+
+/// What is said of a single IPv4 address. A function of its own (with a name the verifier can see), so that it is verified
+/// once and not for every kind of packet.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn enforcer_host4(tag: u32, bucket: u32) -> u32 {
+    let Some(home) = SOURCES4.get(bucket) else { return 0 };
+    let mut rule = home.host(tag);
+    if rule.raw() == 0 && home.is_full() {
+        let Some(neighbour) = SOURCES4.get(bucket ^ 1) else { return 0 };
+        rule = neighbour.host(tag);
+        if rule.raw() == 0 && neighbour.is_full() {
+            return spilled(Halves::v4(tag).address(), clock::seconds()).0;
+        }
+    }
+    meaning(rule)
+}
+
+/// What is said of a single IPv6 address.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn enforcer_host6(high: u64, low: u64) -> u32 {
+    let Some(settings) = settings::read() else { return 0 };
+    let source = Halves { high, low };
+    let Home { tag, check, bucket } = host6(source, &settings.geometry);
+    let Some(home) = SOURCES6.get(bucket) else { return 0 };
+    let mut rule = home.host(tag, check);
+    if rule.raw() == 0 && home.is_full() {
+        let Some(neighbour) = SOURCES6.get(bucket ^ 1) else { return 0 };
+        rule = neighbour.host(tag, check);
+        if rule.raw() == 0 && neighbour.is_full() {
+            return spilled(source.address(), clock::seconds()).0;
+        }
+    }
+    meaning(rule)
+}
+
+/// The clock is read only when a rule was found that ends.
+#[inline(always)]
+fn meaning(rule: SourceRule) -> u32 {
+    if rule.raw() == 0 {
+        return Outcome::CLEAN.0;
+    }
+    let now = if rule.is_forever() { 0 } else { clock::seconds() };
+    rule.outcome(now).0
+}
+
+/// The strata in `strata`, one bit each, until one refuses; `unset` are the bits that the word of the cell does not have.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn enforcer_networks(high: u64, low: u64, strata: u32, unset: u64) -> u32 {
+    let Some(settings) = settings::read() else { return 0 };
+    let source = Halves { high, low };
+    let cell = Cell::of(source, &settings.geometry);
+    let told = narrow(source.is_v4(), strata);
     let now = clock::seconds();
     let mut outcome = Outcome::CLEAN;
-    if marks & Cell::HOSTS != 0 {
-        outcome = hosts(address, settings, now);
-    }
-    if networks != 0 && !outcome.has(Outcome::REFUSE) {
-        outcome = outcome.and(Outcome(enforcer_networks(address.high(), address.low(), networks, now)));
-    }
-    outcome
-}
-
-/// What is said of a single address. IPv4, the common case, goes straight to its bucket.
-#[inline(always)]
-fn hosts(address: Address, settings: &Settings, now: u32) -> Outcome {
-    if address.is_v4() {
-        let home = home_of(address, HOST, &settings.geometry);
-        let raw = enforcer_host4(home.tag as u32, home.bucket);
-        if raw == 0 {
-            return Outcome::CLEAN;
-        }
-        if raw != OVERFLOW {
-            return SourceRule::from_raw(raw as u32).outcome(now);
-        }
-    }
-    Outcome(enforcer_probe(address.high(), address.low(), HOST, now))
-}
-
-/// No slot of a bucket is free, and none is the one.
-const OVERFLOW: u64 = 1 << 32;
-
-/// The rule of a single IPv4 address in its first bucket; 0 for none, [`OVERFLOW`] when the search must go on elsewhere.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn enforcer_host4(tag: u32, bucket: u32) -> u64 {
-    let Some(bucket) = SOURCES4.get(bucket) else { return 0 };
-    for slot in &bucket.slots {
-        let slot = *slot;
-        if slot == 0 {
-            return 0;
-        }
-        let rule = SourceRule::from_raw(slot as u32);
-        if (slot >> 32) as u32 == tag && rule.raw() != 0 && rule.node() == 0 {
-            return u64::from(rule.raw());
-        }
-    }
-    OVERFLOW
-}
-
-/// Every stratum in `networks`, one bit each, until one refuses.
-///
-/// A function of its own (with a name the verifier can see), so that it is verified once and not for every kind of packet.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn enforcer_networks(high: u64, low: u64, networks: u32, now: u32) -> u32 {
-    let mut outcome = Outcome::CLEAN;
-    let mut stratum = if networks & 0x00ff_ffff == 0 { FIRST_V4 } else { 0 };
-    while stratum < STRATA {
-        if networks >> stratum & 1 == 1 {
-            outcome = outcome.and(Outcome(enforcer_probe(high, low, stratum, now)));
-        }
-        if outcome.has(Outcome::REFUSE) {
+    let mut left = strata;
+    // The bound is for the verifier.
+    for _ in 0..STRATA {
+        if left == 0 || outcome.has(Outcome::REFUSE) {
             break;
         }
-        stratum += 1;
+        let stratum = left.trailing_zeros();
+        left &= left - 1;
+        if told >> stratum & 1 == 0 || unset & cell.stratum(stratum) == 0 {
+            outcome = outcome.and(Outcome(enforcer_probe(high, low, stratum, now)));
+        }
     }
     outcome.0
 }
 
 /// One stratum: the home bucket, its neighbour when that is full, the spill trie when both are.
-/// A function of its own, like the one above.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn enforcer_probe(high: u64, low: u64, stratum: u32, now: u32) -> u32 {
     let Some(settings) = settings::read() else { return 0 };
-    let address = Address::from_halves(high, low);
-    let home = home_of(address, stratum, &settings.geometry);
-    let nodes = nodes_of(address, stratum);
-    let mut outcome = scan(address, home, home.bucket, nodes, now);
+    let source = Halves { high, low };
+    let home = home_of(source, stratum, &settings.geometry);
+    let nodes = nodes_of(source, stratum);
+    let mut outcome = scan(source, home, home.bucket, nodes, now);
     if outcome.has(Outcome::FULL) && !outcome.has(Outcome::REFUSE) {
-        let second = scan(address, home, home.bucket ^ 1, nodes, now);
+        let second = scan(source, home, home.bucket ^ 1, nodes, now);
         outcome = Outcome(outcome.0 & !Outcome::FULL.0).and(second);
     }
     if outcome.has(Outcome::FULL) && !outcome.has(Outcome::REFUSE) {
-        outcome = outcome.and(spilled(address, now));
+        outcome = outcome.and(spilled(source.address(), now));
     }
     outcome.0
 }
 
 #[inline(always)]
-fn scan(address: Address, home: Home, bucket: u32, nodes: u32, now: u32) -> Outcome {
-    if address.is_v4() {
+fn scan(source: Halves, home: Home, bucket: u32, nodes: u32, now: u32) -> Outcome {
+    if source.is_v4() {
         SOURCES4.get(bucket).map_or(Outcome::CLEAN, |b| b.scan(home.tag as u32, nodes, now))
     } else {
-        SOURCES6.get(bucket).map_or(Outcome::CLEAN, |b| b.scan(home.tag, nodes, now))
+        SOURCES6.get(bucket).map_or(Outcome::CLEAN, |b| b.scan(home.tag, home.check, nodes, now))
     }
 }
 

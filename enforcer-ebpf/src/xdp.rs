@@ -10,14 +10,13 @@ use crate::{allowlist, clock, events, flows, settings, sources, stats};
 #[inline(always)]
 pub fn run(ctx: &XdpContext) -> u32 {
     let frame = Span::new(ctx.data(), ctx.data_end());
-    let length = frame.length();
-    let reason = judge(ctx, frame, length);
-    stats::count(reason, length);
+    let reason = judge(ctx, frame);
+    stats::count(reason, frame.length());
     xdp_code(verdict(reason, Action::Drop))
 }
 
 #[inline(always)]
-fn judge(ctx: &XdpContext, frame: Span, length: u64) -> Reason {
+fn judge(ctx: &XdpContext, frame: Span) -> Reason {
     let Some(settings) = settings::read() else { return Reason::Bypass };
     if settings.bypass != 0 {
         return Reason::Bypass;
@@ -27,13 +26,13 @@ fn judge(ctx: &XdpContext, frame: Span, length: u64) -> Reason {
         Err(reason) => return reason,
     };
     let ports = packet::ports(&frame, &network);
-    let mut reason = source(sources::judge(network.source, settings));
+    let mut reason = source(sources::judge(network.halves, settings));
     if settings.flows != 0 && !is_refusal(reason) {
         reason = flow(&network, ports, reason);
     }
     if is_refusal(reason) {
         reason = overrule(settings, &network, reason);
-        tell(ctx, settings, &network, ports, length, reason);
+        tell(ctx, settings, &network, ports, frame.length(), reason);
     }
     match ports {
         Err(unreadable) if reason == Reason::Clean => unreadable,

@@ -5,11 +5,10 @@
 use std::collections::BTreeMap;
 
 use enforcer_common::{
-    Action, AllowKey, AllowRule, FlowKey, IdentityKey, Prefix, Rule, ServiceKey, ServiceRule, SourceRule, SubjectKind,
-    UNTIL_NEVER,
+    Action, AllowKey, AllowRule, FlowKey, IdentityKey, Prefix, Rule, ServiceKey, ServiceRule, SourceRule, UNTIL_NEVER,
 };
 
-use crate::{Allowed, Decision, MapOp, Moment, Scope, Subject, Token};
+use crate::{Allowed, Decision, MapOp, Moment, Subject, Token};
 
 /// One instant on both clocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,8 +37,8 @@ fn nanoseconds(from: Moment, to: Moment) -> u64 {
 /// Brings a decision into the kernel.
 pub fn put(decision: &Decision, clock: &Clock) -> MapOp {
     match &decision.subject {
-        Subject::Device(token) => {
-            MapOp::PutIdentity { key: identity(token, &decision.scope), rule: rule(decision, clock) }
+        Subject::Device(token) | Subject::Session(token) | Subject::User(token) | Subject::ApiKey(token) => {
+            MapOp::PutIdentity { key: identity(decision, token), rule: rule(decision, clock) }
         }
         Subject::Flow(key) => MapOp::PutFlow { key: *key, rule: rule(decision, clock) },
         Subject::Ip(prefix) => {
@@ -52,7 +51,9 @@ pub fn put(decision: &Decision, clock: &Clock) -> MapOp {
 /// Takes a decision out of the kernel.
 pub fn remove(decision: &Decision) -> MapOp {
     match &decision.subject {
-        Subject::Device(token) => MapOp::RemoveIdentity { key: identity(token, &decision.scope) },
+        Subject::Device(token) | Subject::Session(token) | Subject::User(token) | Subject::ApiKey(token) => {
+            MapOp::RemoveIdentity { key: identity(decision, token) }
+        }
         Subject::Flow(key) => MapOp::RemoveFlow { key: *key },
         Subject::Ip(prefix) => MapOp::RemoveSource { prefix: *prefix },
     }
@@ -68,12 +69,13 @@ pub fn remove_allow(prefix: Prefix) -> MapOp {
     MapOp::RemoveAllow { key: allow_key(prefix) }
 }
 
-fn identity(token: &Token, scope: &Scope) -> IdentityKey {
-    IdentityKey::new(SubjectKind::Device, token.digest, scope.service_id())
+fn identity(decision: &Decision, token: &Token) -> IdentityKey {
+    IdentityKey::new(decision.subject.kind(), token.digest, decision.scope.id())
 }
 
 fn rule(decision: &Decision, clock: &Clock) -> Rule {
-    Rule::new(decision.action, clock.kernel_until(decision.until), decision.id.0)
+    let rule = Rule::new(decision.action, clock.kernel_until(decision.until), decision.id.0);
+    decision.rate.map_or(rule, |rate| rule.at_rate(rate))
 }
 
 fn allow_key(prefix: Prefix) -> AllowKey {
@@ -117,8 +119,8 @@ impl Desired {
         let mut desired = Self { allow, ..Self::default() };
         for decision in decisions {
             match &decision.subject {
-                Subject::Device(token) => {
-                    desired.identities.insert(identity(token, &decision.scope), rule(&decision, clock));
+                Subject::Device(token) | Subject::Session(token) | Subject::User(token) | Subject::ApiKey(token) => {
+                    desired.identities.insert(identity(&decision, token), rule(&decision, clock));
                 }
                 Subject::Flow(key) => {
                     desired.flows.insert(*key, rule(&decision, clock));
@@ -170,6 +172,7 @@ fn missing<K: Ord + Copy, V: Copy>(
 /// the same moment comes out a little different each time it is converted.
 fn same(one: &Rule, other: &Rule) -> bool {
     one.action() == other.action()
+        && one.rate() == other.rate()
         && one.decision() == other.decision()
         && (one.until() == UNTIL_NEVER) == (other.until() == UNTIL_NEVER)
         && one.until().abs_diff(other.until()) <= DRIFT
@@ -181,8 +184,8 @@ const DRIFT: u64 = 1_000_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DecisionId, Note, Origin, parse_flow, parse_prefix};
-    use enforcer_common::{Address, AllowKind};
+    use crate::{DecisionId, Note, Origin, Scope, parse_flow, parse_prefix};
+    use enforcer_common::{Address, AllowKind, Rate, SubjectKind};
     use proptest::collection::btree_map;
     use proptest::prelude::*;
     use std::sync::Arc;
@@ -191,7 +194,7 @@ mod tests {
 
     fn decision(subject: Subject, scope: Scope, action: Action, until: Option<Moment>) -> Decision {
         let note = Note { reason: String::new(), origin: Origin::Cli, approved_by: String::new(), created: Moment(0) };
-        Decision { id: DecisionId(9), subject, scope, action, until, note: Arc::new(note) }
+        Decision { id: DecisionId(9), subject, scope, action, rate: None, until, note: Arc::new(note) }
     }
 
     #[test]
@@ -228,6 +231,26 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_token_has_its_own_key_and_each_endpoint_its_own_scope() {
+        let token = || Token { digest: 77, masked: "…".into() };
+        let scope = Scope::parse("pay:GET /accounts/{id}").unwrap();
+        let subjects =
+            [Subject::Device(token()), Subject::Session(token()), Subject::User(token()), Subject::ApiKey(token())];
+        for subject in subjects {
+            let key = IdentityKey::new(subject.kind(), 77, scope.id());
+            let rate = Rate { per_minute: 60, burst: 1 };
+            let limited = Decision { rate: Some(rate), ..decision(subject, scope.clone(), Action::Limit, None) };
+            let rule = Rule::new(Action::Limit, UNTIL_NEVER, 9).at_rate(rate);
+            assert_eq!(put(&limited, &CLOCK), MapOp::PutIdentity { key, rule });
+            assert_eq!(remove(&limited), MapOp::RemoveIdentity { key });
+            assert_eq!(
+                diff(&Desired::new([limited.clone()], [], &CLOCK), &Observed::default()),
+                [put(&limited, &CLOCK)]
+            );
+        }
+    }
+
+    #[test]
     fn desired_is_what_the_operations_bring() {
         let token = Token { digest: 77, masked: "…".into() };
         let device = decision(Subject::Device(token), Scope::All, Action::Deny, None);
@@ -244,6 +267,7 @@ mod tests {
         assert!(!same(&rule(UNTIL_NEVER), &rule(UNTIL_NEVER - 1)));
         assert!(!same(&rule(1), &Rule::new(Action::Drop, 1, 1)));
         assert!(!same(&rule(1), &Rule::new(Action::Deny, 1, 2)));
+        assert!(!same(&rule(1), &rule(1).at_rate(Rate { per_minute: 1, burst: 1 })));
     }
 
     /// What the kernel would hold after `ops`.
@@ -261,6 +285,7 @@ mod tests {
                 MapOp::Bypass(_)
                 | MapOp::Lease(_)
                 | MapOp::PutNotice { .. }
+                | MapOp::PutPlace { .. }
                 | MapOp::PutSource { .. }
                 | MapOp::PutWatchlist { .. }
                 | MapOp::RemoveSource { .. } => unreachable!("not a small map"),
@@ -272,7 +297,9 @@ mod tests {
     // Few keys and ends: collisions are what is to be tested.
     fn any_rule() -> impl Strategy<Value = Rule> {
         let until = prop_oneof![(0_u64..4).prop_map(|half| half * DRIFT / 2), Just(UNTIL_NEVER)];
-        (until, 0_u64..2, 1_u8..=4).prop_map(|(until, id, action)| Rule::new(Action::from_raw(action), until, id))
+        (until, 0_u64..2, 1_u8..=5, 0_u32..2).prop_map(|(until, id, action, per_minute)| {
+            Rule::new(Action::from_raw(action), until, id).at_rate(Rate { per_minute, burst: 1 })
+        })
     }
 
     fn host(last: u8) -> Address {
@@ -285,7 +312,16 @@ mod tests {
         let flow_key = (0_u8..4).prop_map(|last| FlowKey::new(host(last), 5555, host(9), 80, 6));
         let identity_key = (0_u64..4, 0_u32..2).prop_map(|(d, s)| IdentityKey::new(SubjectKind::Device, d, s));
         let service_key = (0_u32..3).prop_map(|ifindex| ServiceKey { ifindex, port: 80, pad: 0 });
-        let service = (1_u32..3).prop_map(|id| ServiceRule { id, enforce: 1, watches: 1, notice: 0, watchlist: 0 });
+        let service = (1_u32..3).prop_map(|id| ServiceRule {
+            id,
+            watches: 1,
+            first_place: 0,
+            places: 0,
+            enforce: 1,
+            notice: 0,
+            watchlist: 0,
+            flags: 0,
+        });
         (
             btree_map(allow_key, kind, 0..4),
             btree_map(flow_key, any_rule(), 0..4),

@@ -18,11 +18,12 @@ pub mod lists;
 pub mod serial;
 
 pub use compile::{Clock, Desired, Observed, diff, put, put_allow, remove, remove_allow};
-pub use enforcer_common::{Action, Address, AllowKind, FlowKey, Prefix, SubjectKind};
+pub use enforcer_common::{Action, Address, AllowKind, FlowKey, Prefix, Rate, SubjectKind};
 pub use ledger::{Blocked, Change, Counts, Filter, Ledger, Order, Page, Refusal};
 pub use lists::{Line, Reject, parse_line};
 pub use model::{
-    Allowed, Decision, DecisionId, IdError, Moment, Note, Origin, Scope, Subject, Token, mask, service_id,
+    Allowed, Decision, DecisionId, Endpoint, EndpointError, EndpointFault, IdError, Moment, Note, Origin, RateError,
+    Scope, Subject, Template, Token, mask, parse_rate, service_id,
 };
 pub use ops::MapOp;
 pub use text::{FlowError, FlowText, PrefixError, parse_flow, parse_prefix};

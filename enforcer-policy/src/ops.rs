@@ -2,7 +2,8 @@
 //!
 //! In: what `compile` made. Out: what the agent's apply room carries out, in the order given. Never here: the carrying out.
 use enforcer_common::{
-    AllowKey, AllowRule, FlowKey, IdentityKey, Notice, Prefix, Rule, ServiceKey, ServiceRule, SourceRule, Watchlist,
+    AllowKey, AllowRule, FlowKey, IdentityKey, Notice, Place, Prefix, Rule, ServiceKey, ServiceRule, SourceRule,
+    Watchlist,
 };
 
 /// One operation on one map of the kernel.
@@ -39,6 +40,13 @@ pub enum MapOp {
         index: u8,
         /// The refusal.
         notice: Box<Notice>,
+    },
+    /// Replaces a place.
+    PutPlace {
+        /// Where in the table.
+        index: u16,
+        /// The place.
+        place: Box<Place>,
     },
     /// Adds or replaces a service on one interface and port.
     PutService {
@@ -97,6 +105,7 @@ impl MapOp {
             Self::PutFlow { .. } | Self::RemoveFlow { .. } => "flows",
             Self::PutIdentity { .. } | Self::RemoveIdentity { .. } => "identities",
             Self::PutNotice { .. } => "notices",
+            Self::PutPlace { .. } => "places",
             Self::PutService { .. } | Self::RemoveService { .. } => "services",
             Self::PutSource { .. } | Self::RemoveSource { .. } => "sources",
             Self::PutWatchlist { .. } => "watchlists",

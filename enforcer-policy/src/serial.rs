@@ -1,12 +1,12 @@
 //! How the types of the kernel contract cross the socket and the journal: `#[serde(with = "enforcer_policy::serial")]`.
 //!
-//! In: [`Address`], [`Prefix`], [`FlowKey`], [`Action`], [`AllowKind`], [`SubjectKind`], and `Option` and `Vec` of them. Out:
-//! text where the format is human readable, few bytes where it is not. Never here: the types of the model, which derive.
+//! In: [`Address`], [`Prefix`], [`FlowKey`], [`Action`], [`Rate`], [`AllowKind`], [`SubjectKind`], and `Option` and `Vec` of
+//! them. Out: text where the format is human readable, few bytes where it is not. Never here: the types of the model, which derive.
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::IpAddr;
 
-use enforcer_common::{Action, Address, AllowKind, FlowKey, Prefix, SubjectKind};
+use enforcer_common::{Action, Address, AllowKind, FlowKey, Prefix, Rate, SubjectKind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::text::{FlowText, parse_flow, parse_prefix};
@@ -80,9 +80,30 @@ macro_rules! words {
 }
 
 words! {
-    Action { Observe, Deny, Reset, Drop } "action: write observe, deny, reset or drop";
+    Action { Observe, Limit, Deny, Reset, Drop } "action: write observe, limit, deny, reset or drop";
     AllowKind { Full, Proxy } "kind of allowlist entry: write full or proxy";
-    SubjectKind { Ip, Device, Flow } "kind of subject: write ip, device or flow";
+    SubjectKind { Ip, Device, Flow, Session, User, ApiKey }
+        "kind of subject: write ip, device, flow, session, user or apikey";
+}
+
+/// As `{"per_minute": 60, "burst": 1}`; bytes: the two numbers.
+impl Serial for Rate {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { per_minute, burst } = *self;
+        Numbers { per_minute, burst }.serialize(serializer)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Numbers { per_minute, burst } = Numbers::deserialize(deserializer)?;
+        Ok(Self { per_minute, burst })
+    }
+}
+
+/// A rate as serde sees it.
+#[derive(Serialize, Deserialize)]
+struct Numbers {
+    per_minute: u32,
+    burst: u32,
 }
 
 /// Bytes: the octets of the family.
@@ -244,6 +265,8 @@ mod tests {
         kind: Option<SubjectKind>,
         #[serde(with = "super")]
         none: Option<AllowKind>,
+        #[serde(with = "super")]
+        rate: Option<Rate>,
         #[serde(with = "hex")]
         digest: u64,
     }
@@ -258,6 +281,7 @@ mod tests {
             action: Action::Reset,
             kind: Some(SubjectKind::Device),
             none: None,
+            rate: Some(Rate { per_minute: 60, burst: 1 }),
             digest: u64::from(a) << 56,
         }
     }
@@ -270,7 +294,7 @@ mod tests {
         let expected = concat!(
             r#"{"address":"cb00:7107::1","prefixes":["cb00:7107::/32","0.0.0.0/0","203.0.113.7"],"#,
             r#""flow":"tcp 203.0.113.7:5555 > 203.0.113.7:80","action":"reset","kind":"device","none":null,"#,
-            r#""digest":"cb00000000000000"}"#
+            r#""rate":{"per_minute":60,"burst":1},"digest":"cb00000000000000"}"#
         );
         assert_eq!(json, expected);
         assert_eq!(serde_json::from_str::<Everything>(&json).unwrap(), all);

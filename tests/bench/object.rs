@@ -107,9 +107,9 @@ impl Object {
 
 /// The agent's own packet program: the one that uses its pinned tables.
 pub(crate) fn product(pins: &Path) -> anyhow::Result<ProgramFd> {
-    let summary = MapInfo::from_pin(pins.join("maps/SUMMARY")).context("the agent has pinned no summary")?.id();
+    let settings = MapInfo::from_pin(pins.join("maps/SETTINGS")).context("the agent has pinned no settings")?.id();
     for program in loaded_programs().flatten().filter(|program| program.name_as_str() == Some("enforcer_xdp")) {
-        if program.map_ids()?.is_some_and(|ids| ids.contains(&summary)) {
+        if program.map_ids()?.is_some_and(|ids| ids.contains(&settings)) {
             return Ok(program.fd()?);
         }
     }

@@ -31,6 +31,8 @@ pub static ATTACKER: Link = Link::new("attacker0", 2);
 pub const WEB_PORT: u16 = 8080;
 /// Where the same API answers a second time, for tests with two services.
 pub const SECOND_PORT: u16 = 8081;
+/// Where the same API wants a PROXY header in front of the first request.
+pub const PROXIED_PORT: u16 = 8082;
 /// The neighbour's interface.
 pub(crate) const PEER_INTERFACE: &str = "eth0";
 

@@ -1,7 +1,8 @@
 //! A real nginx on the API host, with a small JSON API behind it, and what it has served.
 //!
-//! In: a network. Out: requests answered on every address of the host, ports [`WEB_PORT`] and [`SECOND_PORT`]; the access
-//! log as values. Never here: the system's nginx; this one has its own folder, configuration and log.
+//! In: a network. Out: requests answered on every address of the host, ports [`WEB_PORT`], [`SECOND_PORT`] and, behind a
+//! PROXY header, [`PROXIED_PORT`]; the access log as values. Never here: the system's nginx; this one has its own folder,
+//! configuration and log.
 //!
 //! `/api/...` is proxied over kept-alive connections to a second server on a unix socket, as a gateway does it; `/health`
 //! is answered directly; what is sent to `/api/upload` is kept.
@@ -14,7 +15,7 @@ use std::{
 };
 
 use crate::{
-    links::{CLIENT, SECOND_PORT, WEB_PORT},
+    links::{CLIENT, PROXIED_PORT, SECOND_PORT, WEB_PORT},
     namespace::Namespace,
     netns::Net,
     process::Process,
@@ -45,9 +46,15 @@ pub struct Served {
 impl Nginx {
     /// Starts it in the network's API host, and returns when it accepts connections.
     pub fn start(net: &Net) -> Self {
+        Self::start_with_room(net, 4096)
+    }
+
+    /// The same with room for so many connections in each of its two workers.
+    pub fn start_with_room(net: &Net, connections: usize) -> Self {
         let folder = net.folder().join("nginx");
         fs::create_dir_all(folder.join("tmp")).expect("a folder can be made");
-        fs::write(folder.join("nginx.conf"), configuration(&folder)).expect("the configuration can be written");
+        fs::write(folder.join("nginx.conf"), configuration(&folder, connections))
+            .expect("the configuration can be written");
         let prefix = folder.display().to_string();
         let mut command = net.host.command("nginx");
         command.args(["-p", &prefix, "-c", "nginx.conf", "-e", "error.log"]);
@@ -98,7 +105,10 @@ impl Nginx {
 impl Drop for Nginx {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("nginx complained:\n{}", self.complaints());
+            let complaints = self.complaints();
+            let lines: Vec<&str> = complaints.lines().rev().take(LAST_LINES).collect();
+            let last: Vec<&str> = lines.into_iter().rev().collect();
+            eprintln!("nginx complained, at last:\n{}", last.join("\n"));
         }
         // Its workers outlive a master that is merely killed.
         self.process.put_down(DEADLINE);
@@ -114,23 +124,29 @@ impl Served {
     }
 }
 
-fn configuration(folder: &Path) -> String {
+fn configuration(folder: &Path, connections: usize) -> String {
     CONFIGURATION
+        .replace("@CONNECTIONS@", &connections.to_string())
+        .replace("@FILES@", &(2 * connections + 1024).to_string())
+        .replace("@PROXIED@", &PROXIED_PORT.to_string())
         .replace("@FOLDER@", &folder.display().to_string())
         .replace("@PORT@", &WEB_PORT.to_string())
         .replace("@SECOND@", &SECOND_PORT.to_string())
 }
 
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Of complaints that are shown when a test fails.
+const LAST_LINES: usize = 20;
 
 /// Limits are out of the way: a test must never meet nginx's own refusals.
 const CONFIGURATION: &str = r#"
 daemon off;
 user root;
 worker_processes 2;
+worker_rlimit_nofile @FILES@;
 pid @FOLDER@/nginx.pid;
 error_log @FOLDER@/error.log warn;
-events { worker_connections 4096; multi_accept on; }
+events { worker_connections @CONNECTIONS@; multi_accept on; }
 http {
     log_format served '$http_x_request_number $status $request_uri $http_x_device_id';
     access_log @FOLDER@/access.log served;
@@ -158,6 +174,8 @@ http {
         listen [::]:@PORT@ ipv6only=on backlog=4096;
         listen @SECOND@;
         listen [::]:@SECOND@ ipv6only=on;
+        listen @PROXIED@ proxy_protocol;
+        listen [::]:@PROXIED@ proxy_protocol ipv6only=on;
         location = /api/upload {
             client_body_in_file_only on;
             proxy_pass http://api;

@@ -24,6 +24,10 @@ pub struct Reply {
     pub acknowledge: u32,
     /// FIN 1, SYN 2, RST 4, PSH 8, ACK 16.
     pub flags: u8,
+    /// How many bytes its sender takes, before scaling.
+    pub window: u16,
+    /// Its sender's timestamp, in the usual layout of options.
+    pub timestamp: Option<u32>,
     /// What it carries.
     pub payload: Vec<u8>,
     /// Whether the checksums of both headers are right.
@@ -55,6 +59,8 @@ impl Reply {
             sequence: long(4)?,
             acknowledge: long(8)?,
             flags: *segment.get(13)?,
+            window: word(segment, 14)?,
+            timestamp: timestamp(segment),
             payload: segment.get(usize::from(segment.get(12)? >> 4) * 4..)?.to_owned(),
             is_sound: header_is_sound && transport_is_sound(ends, segment),
         })
@@ -86,6 +92,13 @@ fn transport_is_sound(ends: [IpAddr; 2], segment: &[u8]) -> bool {
         }
     }
     checksum(&[&summed, &length[..], &[0, TCP], segment].concat()) == [0, 0]
+}
+
+/// Behind two bytes of padding, or behind the two options of a first segment.
+fn timestamp(segment: &[u8]) -> Option<u32> {
+    let header = segment.get(20..usize::from(segment.get(12)? >> 4) * 4)?;
+    let at = header.windows(2).position(|window| window == [8, 10])?;
+    Some(u32::from_be_bytes(*header.get(at + 2..)?.first_chunk()?))
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u16> {

@@ -106,7 +106,7 @@ fn discard(link: &Link) -> SocketAddr {
 }
 
 /// A socket for whole frames of one interface; without a protocol it only sends.
-fn packet_socket(space: &Namespace, interface: &str, protocol: Option<SockProtocol>) -> OwnedFd {
+pub(crate) fn packet_socket(space: &Namespace, interface: &str, protocol: Option<SockProtocol>) -> OwnedFd {
     space.inside(|| {
         let opened = socket::socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol);
         let socket = opened.expect("root may open a packet socket");

@@ -50,5 +50,5 @@ fn observe_serves_and_counts() {
     let outcomes = Requests::to(CLIENT.web4()).total(10).device(|_| Some("alice".into())).run(&net.client);
     assert!(outcomes.iter().all(|outcome| outcome.status() == Some(200)), "{outcomes:#?}");
     assert_eq!(nginx.served_when(10).len(), 10);
-    assert_eq!((agent.counted("observed_device"), agent.requests("pay", "observe")), (10, 10));
+    assert_eq!((agent.counted("observed_request"), agent.requests("pay", "observe")), (10, 10));
 }

@@ -26,7 +26,7 @@ fn numbers_agree_with_what_was_sent() {
     let requests = |reason| agent.metric("enforcer_requests_total", &[("reason", reason)]);
     let of_pay = |verdict| agent.metric("enforcer_service_requests_total", &[("service", "pay"), ("verdict", verdict)]);
     assert_eq!(["request_clean", "request_anonymous"].map(requests), [Some(70.0), Some(30.0)]);
-    assert_eq!(["blocked_device", "observed_device"].map(requests), [Some(20.0), Some(10.0)]);
+    assert_eq!(["blocked_device", "observed_request"].map(requests), [Some(20.0), Some(10.0)]);
     assert_eq!(["pass", "deny", "observe"].map(of_pay), [Some(100.0), Some(20.0), Some(10.0)]);
     let dropped = [("reason", "blocked_source"), ("verdict", "drop")];
     assert_eq!(agent.metric("enforcer_packets_total", &dropped), Some(5.0));

@@ -17,7 +17,7 @@ fn an_observing_service_refuses_nobody_until_it_enforces() {
 
     assert_eq!(ask(), Some(200));
     assert_eq!(nginx.served_when(1).len(), 1);
-    assert_eq!((agent.counted("observed_device"), agent.requests("pay", "observe")), (1, 1));
+    assert_eq!((agent.counted("observed_request"), agent.requests("pay", "observe")), (1, 1));
 
     agent.reload(PAY);
     eventually(Duration::from_secs(5), "the service enforces", || ask() == Some(403));

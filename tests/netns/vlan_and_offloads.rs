@@ -24,8 +24,10 @@ fn a_tagged_request_is_refused_under_its_tags() {
         (frame().provider_vlan(8).vlan(9), vec![(0x88a8, 8), (0x8100, 9)]),
     ];
     let peers = [(CLIENT.peer4.into(), CLIENT.web4()), (CLIENT.peer6.into(), CLIENT.web6())];
-    for ((frame, tags), (peer, web)) in tagged.iter().flat_map(|frame| peers.map(|peer| (frame, peer))) {
-        let (from, request) = (SocketAddr::new(peer, 5555), Request::get("/").device("mallory").bytes());
+    let cases = tagged.iter().flat_map(|frame| peers.map(|peer| (frame, peer)));
+    // A port each: what follows a refusal on its connection is not judged again.
+    for (((frame, tags), (peer, web)), port) in cases.zip(5555..) {
+        let (from, request) = (SocketAddr::new(peer, port), Request::get("/").device("mallory").bytes());
         tap.segments();
         tap.send(&frame.tcp(from, web, Flags::ACK, 1000, &request));
         let mut refusal = None;
@@ -33,13 +35,14 @@ fn a_tagged_request_is_refused_under_its_tags() {
             refusal = tap.segments().into_iter().find(|segment| segment.to == from);
             refusal.is_some()
         });
-        let Reply { payload, .. } = refusal.clone().expect("it has gone out");
+        let Reply { payload, window, .. } = refusal.clone().expect("it has gone out");
         // The harness ends each payload with a mark of eight bytes.
         let acknowledge = 1000 + u32::try_from(request.len()).expect("a short request") + 8;
         let flags = 1 | 8 | 16;
         let (link, tags) = ([CLIENT.peer_mac, CLIENT.host_mac], tags.clone());
+        let (from, to, timestamp) = (web, from, None);
         let expected =
-            Reply { link, tags, from: web, to: from, sequence: 0, acknowledge, flags, payload, is_sound: true };
+            Reply { link, tags, from, to, sequence: 0, acknowledge, flags, window, timestamp, payload, is_sound: true };
         assert_eq!(refusal, Some(expected.clone()));
         let text = String::from_utf8_lossy(&expected.payload).into_owned();
         assert!(text.starts_with("HTTP/1.1 403") && text.ends_with(&notice(&id)), "{text}");

@@ -1,22 +1,55 @@
 //! The keyed digest of a token, read from the scratch space a word at a time.
-use enforcer_common::limits::TOKEN;
 use enforcer_common::{Sip, SipKey};
 
-use super::work::{Token, Work, word_at};
+use super::work::{Token, Turn, Work, byte_at, repeat, word_at};
 
 /// SipHash-2-4 of the token's bytes; equals `enforcer_common::siphash` of them.
 #[inline(always)]
-pub fn digest_token(work: *mut Work, token: Token, key: SipKey) -> u64 {
+pub fn digest_token(w: &mut Work, token: Token, key: SipKey) -> u64 {
+    digest(w, u32::from(token.start), u32::from(token.length), key)
+}
+
+/// The digest of a host's name without its port, every byte with the bit that makes letters lower-case. The agent does the
+/// same; among the bytes of host names it changes capitals, and the underscore alike on both sides.
+#[inline(always)]
+pub fn digest_host(w: &mut Work, token: Token, key: SipKey) -> u64 {
+    const LOWER: u64 = 0x2020_2020_2020_2020;
+    const LONGEST: u32 = 255;
     let start = u32::from(token.start);
-    let length = u32::from(token.length);
-    let whole = length / 8;
-    let mut sip = Sip::new(key);
-    let mut at = 0;
-    while at < (TOKEN / 8) as u32 && at < whole {
-        sip = sip.word(word_at(work, start + at * 8));
-        at += 1;
-    }
+    (w.value_start, w.value_end) = (start, start + u32::from(token.length));
+    repeat(LONGEST, host_byte, w);
+    digest_folded(w, start, w.value_start - start, key, LOWER)
+}
+
+/// Moves on to the port, or to the end.
+extern "C" fn host_byte(_index: u32, turn: *mut Turn) -> i64 {
+    // SAFETY: `repeat` hands on its own.
+    let w = unsafe { &mut *(*turn).work };
+    let more = w.value_start < w.value_end && byte_at(w, w.value_start) != b':';
+    w.value_start += u32::from(more);
+    i64::from(!more)
+}
+
+/// SipHash-2-4 of bytes of the head.
+#[inline(always)]
+pub fn digest(w: &mut Work, start: u32, length: u32, key: SipKey) -> u64 {
+    digest_folded(w, start, length, key, 0)
+}
+
+/// The same with the bits of `fold` set in every word.
+#[inline(always)]
+fn digest_folded(w: &mut Work, start: u32, length: u32, key: SipKey, fold: u64) -> u64 {
+    (w.sip, w.value_start, w.fold) = (Sip::new(key), start, fold);
+    repeat(length / 8, word, w);
     let rest = (length % 8) * 8;
-    let tail = if rest == 0 { 0 } else { word_at(work, start + whole * 8) & ((1 << rest) - 1) };
-    sip.finish(tail, u64::from(length))
+    let tail = if rest == 0 { 0 } else { (word_at(w, w.value_start) | fold) & ((1 << rest) - 1) };
+    w.sip.finish(tail, u64::from(length))
+}
+
+extern "C" fn word(_index: u32, turn: *mut Turn) -> i64 {
+    // SAFETY: `repeat` hands on its own.
+    let w = unsafe { &mut *(*turn).work };
+    w.sip = w.sip.word(word_at(w, w.value_start) | w.fold);
+    w.value_start += 8;
+    0
 }

@@ -1,173 +1,205 @@
-//! What one line of a head means.
-use enforcer_common::limits::{TOKEN, WATCH_NAME, WATCHES};
-use enforcer_common::{Watch, Watchlist};
+//! What the lines of a head mean.
+use enforcer_common::limits::{HEAD_LINES, TOKEN, WATCH_NAME, WATCHES};
+use enforcer_common::{Take, Watch, Watchlist};
 
-use super::work::{State, Token, Work, byte_at, word_at};
+use super::framing;
+use super::work::{Odd, Token, Turn, Work, byte_at, repeat, word_at};
 
-/// `HTTP/1.`, as the low seven bytes of a word.
-const HTTP1: u64 = u64::from_le_bytes(*b"HTTP/1.\0");
-const HTTP2: u64 = u64::from_le_bytes(*b"HTTP/2.\0");
-const SEVEN: u64 = 0x00ff_ffff_ffff_ffff;
-/// Longest method that is recognised.
-const METHOD: u32 = 24;
-/// Blanks around a value that are skipped.
+/// Blanks around a value (and before a colon) that are skipped.
 const BLANKS: u32 = 64;
+/// Lines that one header may be folded into.
+const FOLDS: u32 = 8;
 
-/// A line ends at `end` (if the byte there is a newline at all). Gives 1 when the scan is over.
-#[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
-#[inline(never)]
-pub extern "C" fn enforcer_line_end(work: *mut Work, end: u32) -> u32 {
-    // SAFETY: the caller's own scratch space, not shared; the null check is what the verifier asks for.
-    let Some(w) = (unsafe { work.as_mut() }) else { return 1 };
-    if end >= w.length {
-        return 1;
-    }
-    if byte_at(work, end) != b'\n' {
+/// Notes what the header lines hold.
+#[inline(always)]
+pub fn read_lines(work: &mut Work) {
+    repeat(work.count, line, work);
+    framing::settle(work);
+}
+
+/// Looks at one line, if its first letter begins a watched name. The request line is number 0.
+extern "C" fn line(index: u32, turn: *mut Turn) -> i64 {
+    // SAFETY: `repeat` hands on its own.
+    let w = unsafe { &mut *(*turn).work };
+    if index == 0 {
         return 0;
     }
-    let start = w.line;
-    w.line = end + 1;
-    let end = if end > start && byte_at(work, end - 1) == b'\r' { end - 1 } else { end };
-    let next = match w.state {
-        // Blank lines before a request are to be ignored (RFC 9112, 2.2).
-        0 if start == end => State::RequestLine,
-        0 => request_line(work, start, end),
-        _ if start == end => State::Complete,
-        _ => {
-            enforcer_header(work, start, end);
-            State::Headers
-        }
-    };
-    w.state = next as u32;
-    u32::from(w.state > State::Headers as u32)
-}
-
-/// `METHOD SP target SP HTTP/1.x`: what the next line is.
-#[inline(always)]
-fn request_line(work: *mut Work, start: u32, end: u32) -> State {
-    if end < start + 10 || byte_at(work, end - 9) != b' ' || !is_method(work, start, end) {
-        return State::NotHttp;
+    let Some(list) = watchlist(w) else { return 1 };
+    let (mut start, end) = bounds(w, index);
+    let mut first = byte_at(w, start);
+    if is_blank(first) {
+        start = enforcer_folded(w, start, end);
+        first = byte_at(w, start);
     }
-    match word_at(work, end - 8) & SEVEN {
-        HTTP1 => State::Headers,
-        HTTP2 => State::Http2,
-        _ => State::NotHttp,
+    let candidates = list.first[usize::from(first)] & w.watches;
+    if candidates != 0 {
+        enforcer_header(w, start, end, index, candidates);
     }
+    0
 }
 
-/// True when what was copied begins with a method and a blank: the request line may end in the next segment.
+/// Where line `index` begins and ends.
 #[inline(always)]
-pub fn begins_like_a_request(work: &Work) -> bool {
-    is_method(core::ptr::from_ref(work).cast_mut(), work.line, work.length)
+fn bounds(w: &Work, index: u32) -> (u32, u32) {
+    let line = w.lines[index as usize & (HEAD_LINES - 1)];
+    (line >> 16, line & 0xffff)
 }
 
-/// Capital letters (and hyphens), then a blank; before `end`, since what follows is left over from earlier segments.
-#[inline(always)]
-fn is_method(work: *mut Work, start: u32, end: u32) -> bool {
-    let mut at = 0;
-    while at < METHOD && start + at < end {
-        match byte_at(work, start + at) {
-            b' ' => return at > 0,
-            b'A'..=b'Z' | b'-' => {}
-            _ => return false,
-        }
-        at += 1;
-    }
-    false
-}
-
-/// A header line: notes its token when its name is watched.
+/// A line that begins with a blank belongs to the one before, or is a header of its own: servers differ. It is read with the
+/// line before, and also as a header: gives where that would begin.
 #[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
 #[inline(never)]
-pub extern "C" fn enforcer_header(work: *mut Work, start: u32, end: u32) -> u32 {
-    // SAFETY: as in `enforcer_line_end`; the watchlist is a map value, or null.
+pub extern "C" fn enforcer_folded(work: *mut Work, start: u32, end: u32) -> u32 {
+    // SAFETY: the caller's own scratch space, not shared; the null check is what the verifier asks for.
     let Some(w) = (unsafe { work.as_mut() }) else { return 0 };
-    let Some(list) = watchlist(w) else { return 0 };
-    let candidates = u32::from(list.first[usize::from(byte_at(work, start))]) & w.watches;
+    w.odd |= Odd::FOLDED;
+    skip_spaces(w, start, end)
+}
+
+/// Compares a line with every watch of `candidates`, one bit each.
+#[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
+#[inline(never)]
+pub extern "C" fn enforcer_header(work: *mut Work, start: u32, end: u32, index: u32, candidates: u32) -> u32 {
+    // SAFETY: as in `enforcer_folded`.
+    let Some(w) = (unsafe { work.as_mut() }) else { return 0 };
     let mut at = 0;
     while at < WATCHES as u32 && candidates >> at != 0 {
         if candidates >> at & 1 == 1 {
-            enforcer_watch(work, start, end, at);
+            w.watch = at;
+            enforcer_watch(w, start, end, index);
         }
         at += 1;
     }
     0
 }
 
-/// Compares the name with one watch, and notes its value: as a token, or as a place to look for the watch's pattern.
+/// Compares the name with the watch that is meant, and notes its value.
 #[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
 #[inline(never)]
 pub extern "C" fn enforcer_watch(work: *mut Work, start: u32, end: u32, index: u32) -> u32 {
-    // SAFETY: as in `enforcer_line_end`.
+    // SAFETY: as in `enforcer_folded`.
     let Some(w) = (unsafe { work.as_mut() }) else { return 0 };
-    let Some(watch) = watchlist(w).and_then(|list| list.watches.get(index as usize)) else { return 0 };
-    let colon = start + watch.name_length;
-    if watch.name_length == 0 || colon >= end || !is_name(work, start, watch) || byte_at(work, colon) != b':' {
+    let Some(watch) = watchlist(w).and_then(|list| list.watches.get(w.watch as usize)) else { return 0 };
+    let name_end = start + watch.name_length;
+    if watch.name_length == 0 || name_end >= end || !is_name(w, start, watch) {
         return 0;
     }
-    let (value, value_end) = trimmed(work, colon + 1, end);
-    if watch.pattern_length == 0 {
-        note(w, value, value_end, watch.kind);
-    } else {
-        note_value(w, value, value_end, index);
+    let colon = skip_spaces(w, name_end, end);
+    if colon >= end || byte_at(w, colon) != b':' {
+        return 0;
+    }
+    if colon != name_end {
+        w.odd |= Odd::SPACED;
+    }
+    let end = folded_end(w, index, end);
+    enforcer_value(w, colon + 1, end)
+}
+
+/// Notes the value (after the colon) as the watch that is meant wants it.
+#[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
+#[inline(never)]
+pub extern "C" fn enforcer_value(work: *mut Work, start: u32, end: u32) -> u32 {
+    const WHOLE: u32 = Take::Whole as u32;
+    const LENGTH: u32 = Take::Length as u32;
+    const CODING: u32 = Take::Coding as u32;
+    // SAFETY: as in `enforcer_folded`.
+    let Some(w) = (unsafe { work.as_mut() }) else { return 0 };
+    let Some(watch) = watchlist(w).and_then(|list| list.watches.get(w.watch as usize)) else { return 0 };
+    let start = skip_spaces(w, start, end);
+    (w.value_start, w.value_end) = (start, end);
+    repeat(BLANKS, trim_end, w);
+    let (start, end) = (w.value_start, w.value_end);
+    match watch.take {
+        LENGTH => framing::length(w),
+        CODING => framing::coding(w, start, end),
+        WHOLE => note(w, start, end, watch.kind),
+        _ => push(w, start, end, Token::VALUE),
     }
     0
+}
+
+/// Where the value of the header on line `index` ends: with the last of the lines it is folded into.
+#[inline(always)]
+fn folded_end(w: &Work, index: u32, mut end: u32) -> u32 {
+    let mut at = 1;
+    while at <= FOLDS && index + at < w.count {
+        let (start, next) = bounds(w, index + at);
+        if !is_blank(byte_at(w, start)) {
+            break;
+        }
+        end = next;
+        at += 1;
+    }
+    end
 }
 
 /// Compares 32 bytes at once, letters without case.
 #[inline(always)]
-fn is_name(work: *mut Work, start: u32, watch: &Watch) -> bool {
+fn is_name(w: &Work, start: u32, watch: &Watch) -> bool {
     let mut differing = 0;
     let mut at = 0;
     while at < WATCH_NAME / 8 {
-        let word = word_at(work, start + at as u32 * 8);
+        let word = word_at(w, start + at as u32 * 8);
         differing |= ((word | watch.fold[at]) & watch.mask[at]) ^ watch.name[at];
         at += 1;
     }
     differing == 0
 }
 
-/// The value without the blanks around it.
+/// Where the first byte stands, from `start` on, that is neither blank nor end of line.
 #[inline(always)]
-fn trimmed(work: *mut Work, mut start: u32, mut end: u32) -> (u32, u32) {
-    let mut steps = 0;
-    while steps < BLANKS && start < end && is_blank(byte_at(work, start)) {
-        start += 1;
-        steps += 1;
-    }
-    steps = 0;
-    while steps < BLANKS && start < end && is_blank(byte_at(work, end - 1)) {
-        end -= 1;
-        steps += 1;
-    }
-    (start, end)
+pub fn skip_spaces(w: &mut Work, start: u32, end: u32) -> u32 {
+    (w.value_start, w.value_end) = (start, end);
+    repeat(BLANKS, skip_space, w);
+    w.value_start
 }
 
+extern "C" fn skip_space(_index: u32, turn: *mut Turn) -> i64 {
+    // SAFETY: `repeat` hands on its own.
+    let w = unsafe { &mut *(*turn).work };
+    let skip = w.value_start < w.value_end && is_space(byte_at(w, w.value_start));
+    w.value_start += u32::from(skip);
+    i64::from(!skip)
+}
+
+extern "C" fn trim_end(_index: u32, turn: *mut Turn) -> i64 {
+    // SAFETY: `repeat` hands on its own.
+    let w = unsafe { &mut *(*turn).work };
+    let skip = w.value_start < w.value_end && is_space(byte_at(w, w.value_end.wrapping_sub(1)));
+    w.value_end -= u32::from(skip);
+    i64::from(!skip)
+}
+
+/// A blank inside a line.
 #[inline(always)]
-fn is_blank(byte: u8) -> bool {
+pub fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// Notes a token; one that is too long to hash, or one too many, is counted instead.
+/// A blank, or the end of a line inside a folded value.
+#[inline(always)]
+pub fn is_space(byte: u8) -> bool {
+    is_blank(byte) || byte == b'\r' || byte == b'\n'
+}
+
+/// Notes a token; one that is too long to hash is counted instead.
 #[inline(always)]
 pub fn note(work: &mut Work, start: u32, end: u32, kind: u32) {
     if end - start > TOKEN as u32 {
         work.missed += 1;
     } else {
-        push(work, Token { start: start as u16, length: (end - start) as u16, kind: kind as u16, watch: 0 });
+        push(work, start, end, kind as u16);
+        work.named += u32::from(start < end);
     }
 }
 
+/// Notes a place in the head; one too many is counted instead.
 #[inline(always)]
-fn note_value(work: &mut Work, start: u32, end: u32, watch: u32) {
-    push(work, Token { start: start as u16, length: (end - start) as u16, kind: Token::VALUE, watch: watch as u16 });
-}
-
-#[inline(always)]
-fn push(work: &mut Work, token: Token) {
-    if token.length == 0 {
+fn push(work: &mut Work, start: u32, end: u32, kind: u16) {
+    if start >= end {
         return;
     }
+    let token = Token { start: start as u16, length: (end - start) as u16, kind, watch: work.watch as u16 };
     match work.tokens.get_mut(work.found as usize) {
         Some(place) => {
             *place = token;

@@ -1,27 +1,28 @@
-//! Recognises an HTTP/1 request head and finds the identities in it. In: a segment's first bytes. Out: tokens, or a reason.
+//! Recognises an HTTP/1 request head and what matters in it. In: the bytes from a request boundary on. Out: where the head
+//! ends, its tokens, how long its body is; or that it is still open; or that it is none.
 //!
-//! Pure: no maps, no helpers but the loop; the same code runs on the host, where it is tested on every prefix. Newlines are
-//! searched eight bytes at a time, and a line is looked at only when its first letter begins a watched name.
+//! Pure: no maps, no helpers but the loop; the same code runs on the host, where it is tested on every prefix. It keeps
+//! nothing between calls: a head that comes in pieces is scanned again from its beginning. Lines are searched eight bytes at
+//! a time, and one is looked at only when its first letter begins a watched name.
+mod addresses;
+mod chunks;
 mod digest;
+mod framing;
 mod lines;
 mod patterns;
+mod request_line;
 mod scan;
+mod target;
 mod work;
 
-pub use digest::digest_token;
-use enforcer_common::Reason;
+pub use addresses::{ADDRESSES, read_addresses};
+pub use chunks::read_chunk_text;
+pub use digest::{digest_host, digest_token};
 pub use scan::scan;
-pub use work::{Token, Work};
-
-/// What a segment that is no request looks like, by its first bytes; `None` when it may be one.
-#[inline(always)]
-pub fn not_a_request(first: u8, second: u8) -> Option<Reason> {
-    match (first, second) {
-        (0x16, 3) => Some(Reason::Tls),
-        (b'A'..=b'Z' | b'\r' | b'\n', _) => None,
-        _ => Some(Reason::NotHttp),
-    }
-}
+pub use target::read_target;
+#[cfg(target_arch = "bpf")]
+pub use work::bounded;
+pub use work::{Framing, Odd, TOKENS, Token, Work};
 
 #[cfg(test)]
 mod tests;

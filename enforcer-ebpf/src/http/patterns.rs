@@ -1,9 +1,14 @@
-//! Looks for a watch's pattern inside a value, and takes the token after it: `DeviceId/` in a `User-Agent`.
-use enforcer_common::limits::TOKEN;
+//! Finds tokens inside values: after a pattern (`DeviceId/` in a `User-Agent`), in a cookie, after a scheme.
+use enforcer_common::limits::{TOKEN, WATCH_PATTERN};
+use enforcer_common::{Take, Watch};
 
-use super::lines::{note, watchlist};
+use super::lines::{is_space, note, skip_spaces, watchlist};
 use super::scan::{bytes_equal, first_flag};
-use super::work::{TOKENS, Token, Turn, Work, repeat, word_at};
+use super::work::{TOKENS, Token, Turn, Work, byte_at, repeat, word_at};
+
+const AFTER: u32 = Take::After as u32;
+const COOKIE: u32 = Take::Cookie as u32;
+const SCHEME: u32 = Take::Scheme as u32;
 
 /// Searches every value that was noted for its pattern; the tokens are noted behind.
 #[inline(always)]
@@ -23,26 +28,39 @@ pub extern "C" fn enforcer_search(work: *mut Work, at: u32) -> u32 {
     // SAFETY: the caller's own scratch space, not shared; the null check is what the verifier asks for.
     let Some(w) = (unsafe { work.as_mut() }) else { return 0 };
     let value = w.tokens[at as usize & (TOKENS - 1)];
-    if value.kind == Token::VALUE {
-        w.value_start = u32::from(value.start);
-        w.value_end = u32::from(value.start) + u32::from(value.length);
-        w.watch = u32::from(value.watch);
-        repeat((u32::from(value.length) + 7) / 8, find_pattern, work);
+    if value.kind != Token::VALUE {
+        return 0;
+    }
+    w.value_start = u32::from(value.start);
+    w.value_end = u32::from(value.start) + u32::from(value.length);
+    w.watch = u32::from(value.watch);
+    let Some(watch) = watch(w) else { return 0 };
+    match watch.take {
+        AFTER | COOKIE => repeat((u32::from(value.length) + 7) / 8, find_pattern, w),
+        SCHEME => {
+            enforcer_pattern(w, w.value_start);
+        }
+        _ => {}
     }
     0
+}
+
+#[inline(always)]
+fn watch(w: &Work) -> Option<&'static Watch> {
+    watchlist(w).and_then(|list| list.watches.get(w.watch as usize))
 }
 
 /// Looks for the pattern's first byte in one word of the value, and for the whole pattern where it stands.
 extern "C" fn find_pattern(index: u32, turn: *mut Turn) -> i64 {
     // SAFETY: `repeat` hands on its own.
-    let (work, w) = unsafe { ((*turn).work, &*(*turn).work) };
-    let Some(watch) = watchlist(w).and_then(|list| list.watches.get(w.watch as usize)) else { return 1 };
+    let w = unsafe { &mut *(*turn).work };
+    let Some(watch) = watch(w) else { return 1 };
     let offset = w.value_start + index * 8;
-    let flags = bytes_equal(word_at(work, offset), watch.pattern[0] as u8);
+    let flags = bytes_equal(word_at(w, offset), watch.pattern[0] as u8);
     let mut byte = 0;
     while byte < 8 && flags != 0 {
         if flags >> (byte * 8 + 7) & 1 == 1 {
-            enforcer_pattern(work, offset + byte);
+            enforcer_pattern(w, offset + byte);
         }
         byte += 1;
     }
@@ -55,29 +73,70 @@ extern "C" fn find_pattern(index: u32, turn: *mut Turn) -> i64 {
 pub extern "C" fn enforcer_pattern(work: *mut Work, at: u32) -> u32 {
     // SAFETY: as in `enforcer_search`.
     let Some(w) = (unsafe { work.as_mut() }) else { return 0 };
-    let Some(watch) = watchlist(w).and_then(|list| list.watches.get(w.watch as usize)) else { return 0 };
-    let low = (word_at(work, at) & watch.pattern_mask[0]) ^ watch.pattern[0];
-    let high = (word_at(work, at + 8) & watch.pattern_mask[1]) ^ watch.pattern[1];
+    let Some(watch) = watch(w) else { return 0 };
     let start = at + watch.pattern_length;
-    if low | high != 0 || start > w.value_end {
+    if start > w.value_end || !is_pattern(w, at, watch) {
         return 0;
     }
-    let end = token_end(work, start);
-    note(w, start, if end < w.value_end { end } else { w.value_end }, watch.kind);
+    if watch.take == COOKIE && at > w.value_start && !is_cookie_border(byte_at(w, at - 1)) {
+        return 0;
+    }
+    let (start, end) = token(w, watch, start);
+    note(w, start, end, watch.kind);
     0
 }
 
-/// Where the token that begins at `start` ends: at most one byte past the longest that is hashed.
+/// Where the token behind the pattern begins and ends.
 #[inline(always)]
-fn token_end(work: *mut Work, start: u32) -> u32 {
-    let mut at = 0;
-    while at <= TOKEN as u32 {
-        let word = word_at(work, start + at);
-        let flags = b" \t;,()\"\r".iter().fold(0, |flags, byte| flags | bytes_equal(word, *byte));
-        if flags != 0 {
-            return start + at + first_flag(flags);
-        }
-        at += 8;
+fn token(w: &mut Work, watch: &Watch, start: u32) -> (u32, u32) {
+    if watch.take == SCHEME {
+        let end = w.value_end;
+        return (skip_spaces(w, start, end), end);
     }
-    start + at
+    w.token_end = start;
+    repeat((TOKEN / 8) as u32 + 1, if watch.take == COOKIE { cookie_ends } else { token_ends }, w);
+    let end = if w.token_end < w.value_end { w.token_end } else { w.value_end };
+    let quoted = watch.take == COOKIE && end > start + 1 && byte_at(w, start) == b'"' && byte_at(w, end - 1) == b'"';
+    if quoted { (start + 1, end - 1) } else { (start, end) }
+}
+
+#[inline(always)]
+fn is_pattern(w: &Work, start: u32, watch: &Watch) -> bool {
+    let mut differing = 0;
+    let mut at = 0;
+    while at < WATCH_PATTERN / 8 {
+        let word = word_at(w, start + at as u32 * 8) | watch.pattern_fold[at];
+        differing |= (word & watch.pattern_mask[at]) ^ watch.pattern[at];
+        at += 1;
+    }
+    differing == 0
+}
+
+#[inline(always)]
+fn is_cookie_border(byte: u8) -> bool {
+    byte == b';' || byte == b',' || is_space(byte)
+}
+
+/// Moves the token's end on by up to eight bytes; gives 1 at what ends a cookie.
+extern "C" fn cookie_ends(_index: u32, turn: *mut Turn) -> i64 {
+    end_in_word(turn, b"; \t\r")
+}
+
+/// The same for what ends a token inside free text.
+extern "C" fn token_ends(_index: u32, turn: *mut Turn) -> i64 {
+    end_in_word(turn, b" \t;,()\"\r")
+}
+
+#[inline(always)]
+fn end_in_word<const N: usize>(turn: *mut Turn, ends: &[u8; N]) -> i64 {
+    // SAFETY: `repeat` hands on its own.
+    let w = unsafe { &mut *(*turn).work };
+    let word = word_at(w, w.token_end);
+    let flags = ends.iter().fold(0, |flags, byte| flags | bytes_equal(word, *byte));
+    if flags == 0 {
+        w.token_end += 8;
+        return i64::from(w.token_end >= w.value_end);
+    }
+    w.token_end += first_flag(flags);
+    1
 }

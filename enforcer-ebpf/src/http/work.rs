@@ -1,8 +1,11 @@
 //! The scratch space of one scan, and the few primitives that differ between the kernel and the host.
-use enforcer_common::limits::HEAD_WINDOW;
+use enforcer_common::limits::{HEAD_LINES, HEAD_WINDOW, PLACE_SEGMENTS};
+use enforcer_common::{Address, Sip, SipKey};
 
-/// Bytes after the window that word reads may touch: a name of 32 bytes at the very end, and some.
-const SLACK: usize = 64;
+use super::addresses::{ADDRESSES, Parse};
+
+/// Bytes behind the window: a copy that begins at its last byte, and word reads of a name at its very end.
+const SLACK: usize = HEAD_WINDOW + 64;
 /// Tokens of one head; more are not looked at, and counted.
 pub const TOKENS: usize = 16;
 
@@ -14,7 +17,7 @@ pub struct Token {
     pub length: u16,
     /// As `SubjectKind`, or [`Token::VALUE`].
     pub kind: u16,
-    /// For a value, the watch whose pattern is looked for in it.
+    /// The watch that found it.
     pub watch: u16,
 }
 
@@ -23,33 +26,105 @@ impl Token {
     pub const VALUE: u16 = 0;
 }
 
-/// Where the scan stands.
+/// Where the scan stands. The first three fields are an [`enforcer_common::Held`], so that an open head can be kept at once.
 #[repr(C)]
 pub struct Work {
-    /// The copied bytes; what follows `length` is left over from earlier segments.
-    pub head: [u8; HEAD_WINDOW + SLACK],
-    pub tokens: [Token; TOKENS],
+    /// Sequence number of the head's first byte.
+    pub start: u32,
     /// Bytes copied.
     pub length: u32,
-    /// Where the current line begins.
+    /// The copied bytes; what follows `length` is left over from earlier segments.
+    pub head: [u8; HEAD_WINDOW + SLACK],
+    /// Each line that has ended: where it begins (upper half) and ends, without its end of line.
+    pub lines: [u32; HEAD_LINES],
+    pub tokens: [Token; TOKENS],
+    /// Lines that have ended.
+    pub count: u32,
+    /// Where the line that has not ended begins.
     pub line: u32,
-    /// As [`State`].
-    pub state: u32,
+    /// Where the head ends; 0 while it is open.
+    pub end: u32,
+    /// As [`Odd`].
+    pub odd: u32,
+    /// What `Content-Length` says.
+    pub body: u64,
+    /// As [`Framing`].
+    pub framing: u32,
     /// Watched headers that matter for this service, one bit each.
     pub watches: u32,
-    /// Tokens found.
+    /// Tokens found, and values that may hold some.
     pub found: u32,
+    /// The tokens among them.
+    pub named: u32,
     /// Tokens that were too long or too many.
     pub missed: u32,
     /// The value that is searched for a pattern, and which watch asks for it.
     pub value_start: u32,
     pub value_end: u32,
     pub watch: u32,
+    /// Where a token ends, as far as it was searched.
+    pub token_end: u32,
     /// Which of the two watchlists is meant.
     pub side: u32,
+    /// Where reading chunks stands: phase, size or bytes left, digits, bytes consumed.
+    pub phase: u32,
+    pub digits: u32,
+    pub consumed: u32,
+    pub left: u64,
+    /// A digest under way, and bits that are set in all its bytes.
+    pub sip: Sip,
+    pub fold: u64,
+    /// The list of addresses that was read last, its end; how many it had; how it is written; and the one under way.
+    pub addresses: [Address; ADDRESSES],
+    pub address_count: u32,
+    pub take: u32,
+    pub parse: Parse,
+    /// The target: method (its first bytes), digests of the path's segments, how many there are.
+    pub method: u64,
+    pub path: [u64; PLACE_SEGMENTS],
+    pub segments: u32,
+    /// Not zero: servers may differ about the path, or about the host.
+    pub odd_path: u32,
+    pub odd_host: u32,
+    /// Where reading the target stands.
+    pub cursor: u32,
+    pub segment: u32,
+    /// Digest of the host's name; 0 for none, and how many headers named it.
+    pub hosts: u32,
+    pub host: u64,
+    /// What the target is digested with.
+    pub key: SipKey,
     /// The kernel looks the list up by its side; tests bring their own.
     #[cfg(not(target_arch = "bpf"))]
     pub list: *const enforcer_common::Watchlist,
+}
+
+/// What servers read differently, one bit each.
+pub struct Odd;
+
+impl Odd {
+    /// A control character, or a carriage return without newline.
+    pub const CONTROL: u32 = 1;
+    /// A line that begins with a blank.
+    pub const FOLDED: u32 = 2;
+    /// Blanks between a watched name and its colon.
+    pub const SPACED: u32 = 4;
+    /// A length that is no number, or two that differ.
+    pub const LENGTH: u32 = 8;
+    /// A transfer coding other than `chunked` alone, or with a length beside it.
+    pub const CODING: u32 = 16;
+    /// The size of a chunk is malformed.
+    pub const CHUNK: u32 = 32;
+}
+
+/// What was said of the body, one bit each.
+pub struct Framing;
+
+impl Framing {
+    /// A length was given.
+    pub const LENGTH: u32 = 1;
+    /// The last coding is `chunked`.
+    pub const CHUNKED: u32 = 2;
 }
 
 /// What a loop's body is handed: the kernel wants it on the stack, so it only points to the scratch space.
@@ -61,21 +136,11 @@ pub struct Turn {
 /// The body of a loop: gets the number of the turn, gives 1 to stop.
 pub type Body = extern "C" fn(u32, *mut Turn) -> i64;
 
-/// What the next line is.
-#[repr(u32)]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum State {
-    RequestLine = 0,
-    Headers = 1,
-    Complete = 2,
-    NotHttp = 3,
-    Http2 = 4,
-}
-
 #[cfg(target_arch = "bpf")]
 mod primitives {
     use core::arch::asm;
     use core::ffi::c_void;
+    use core::mem::offset_of;
 
     use aya_ebpf::helpers::generated::bpf_loop;
 
@@ -83,7 +148,7 @@ mod primitives {
 
     /// `offset` below the window, in a way that no optimiser can move away from the access.
     #[inline(always)]
-    fn bounded(offset: u32) -> u64 {
+    pub fn bounded(offset: u32) -> u64 {
         let mut offset = offset as u64;
         // SAFETY: arithmetic on one register.
         unsafe {
@@ -94,27 +159,31 @@ mod primitives {
 
     /// Eight bytes of the head, first byte lowest. Unaligned.
     #[inline(always)]
-    pub fn word_at(work: *mut Work, offset: u32) -> u64 {
+    pub fn word_at(work: *const Work, offset: u32) -> u64 {
         let value: u64;
-        // SAFETY: `head` is the first field and longer than the window by more than a word; written in assembly because
-        // the compiler would read an unaligned word byte by byte.
+        // SAFETY: `head` is longer than the window by more than a word; written in assembly because the compiler would
+        // read an unaligned word byte by byte.
         unsafe {
-            let at = (work as *mut u8).add(bounded(offset) as usize);
-            asm!("{value} = *(u64 *)({at} + 0)", value = out(reg) value, at = in(reg) at, options(pure, readonly, nostack));
+            let at = (work as *const u8).add(bounded(offset) as usize);
+            asm!(
+                "{value} = *(u64 *)({at} + {head})",
+                value = out(reg) value, at = in(reg) at, head = const offset_of!(Work, head),
+                options(pure, readonly, nostack)
+            );
         }
         value
     }
 
     /// One byte of the head.
     #[inline(always)]
-    pub fn byte_at(work: *mut Work, offset: u32) -> u8 {
+    pub fn byte_at(work: *const Work, offset: u32) -> u8 {
         // SAFETY: bounded by the window.
-        unsafe { *(work as *mut u8).add(bounded(offset) as usize) }
+        unsafe { *(work as *const u8).add(offset_of!(Work, head)).add(bounded(offset) as usize) }
     }
 
     /// Calls `body` with 0, 1, ... until it gives 1.
     #[inline(always)]
-    pub fn repeat(times: u32, body: Body, work: *mut Work) {
+    pub fn repeat(times: u32, body: Body, work: &mut Work) {
         let mut turn = Turn { work };
         // SAFETY: the kernel calls `body` with the index and this pointer, and nothing keeps it afterwards.
         unsafe { bpf_loop(times, body as *mut c_void, (&raw mut turn).cast(), 0) };
@@ -125,7 +194,7 @@ mod primitives {
 mod primitives {
     use super::{Body, Turn, Work};
 
-    pub fn word_at(work: *mut Work, offset: u32) -> u64 {
+    pub fn word_at(work: *const Work, offset: u32) -> u64 {
         let mut bytes = [0; 8];
         let at = (super::HEAD_WINDOW - 1) & offset as usize;
         // SAFETY: the host tests pass a live `Work`.
@@ -133,11 +202,11 @@ mod primitives {
         u64::from_le_bytes(bytes)
     }
 
-    pub fn byte_at(work: *mut Work, offset: u32) -> u8 {
+    pub fn byte_at(work: *const Work, offset: u32) -> u8 {
         word_at(work, offset) as u8
     }
 
-    pub fn repeat(times: u32, body: Body, work: *mut Work) {
+    pub fn repeat(times: u32, body: Body, work: &mut Work) {
         let mut turn = Turn { work };
         for index in 0..times {
             if body(index, &raw mut turn) == 1 {
@@ -147,4 +216,6 @@ mod primitives {
     }
 }
 
+#[cfg(target_arch = "bpf")]
+pub use primitives::bounded;
 pub use primitives::{byte_at, repeat, word_at};

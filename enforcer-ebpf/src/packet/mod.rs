@@ -3,13 +3,14 @@
 //! Never here: verdicts. One code path for both families and both programs; on the host a frame is a byte slice.
 mod span;
 
-use enforcer_common::{Address, Reason};
+use enforcer_common::{Address, Halves, Reason};
 #[cfg(target_arch = "bpf")]
 pub use span::Span;
 pub use span::{Frame, Window};
 
 pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
+const ICMP6: u8 = 58;
 const ETHERNET: usize = 14;
 const VLAN_TAGS: usize = 2;
 const EXTENSIONS: usize = 8;
@@ -20,6 +21,8 @@ const ETHERTYPE_IPV6: u16 = 0x86dd;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Network {
     pub source: Address,
+    /// The source as registers hold it: what the source tables are asked with.
+    pub halves: Halves,
     pub destination: Address,
     /// Where the network header begins.
     pub start: usize,
@@ -42,7 +45,7 @@ pub struct Ports {
 
 /// Reads everything up to the transport header.
 #[inline(always)]
-pub fn network<F: Frame>(frame: &F) -> Result<Network, Reason> {
+pub fn network<F: Frame + Copy>(frame: &F) -> Result<Network, Reason> {
     let (ethertype, start) = link(frame)?;
     match ethertype {
         ETHERTYPE_IPV4 => ipv4(frame, start),
@@ -94,9 +97,11 @@ fn ipv4<F: Frame>(frame: &F, start: usize) -> Result<Network, Reason> {
     if version >> 4 != 4 || size < 20 || (length != 0 && length < size) {
         return Err(Reason::Ipv4Malformed);
     }
+    let source = Halves::v4(header.u32::<12>());
     Ok(Network {
-        source: mapped(header.u32::<12>()),
-        destination: mapped(header.u32::<16>()),
+        source: source.address(),
+        halves: source,
+        destination: Halves::v4(header.u32::<16>()).address(),
         start,
         transport: start + size,
         length,
@@ -106,19 +111,16 @@ fn ipv4<F: Frame>(frame: &F, start: usize) -> Result<Network, Reason> {
 }
 
 #[inline(always)]
-fn mapped(address: u32) -> Address {
-    Address::from_halves(0, 0xffff_0000_0000 | u64::from(address))
-}
-
-#[inline(always)]
-fn ipv6<F: Frame>(frame: &F, start: usize) -> Result<Network, Reason> {
+fn ipv6<F: Frame + Copy>(frame: &F, start: usize) -> Result<Network, Reason> {
     let header = frame.window::<40>(start).ok_or(Reason::Ipv6Malformed)?;
     if header.u8::<0>() >> 4 != 6 {
         return Err(Reason::Ipv6Malformed);
     }
     let payload = usize::from(header.u16::<4>());
+    let source = Halves { high: header.u64::<8>(), low: header.u64::<16>() };
     let network = Network {
-        source: Address::from_halves(header.u64::<8>(), header.u64::<16>()),
+        source: source.address(),
+        halves: source,
         destination: Address::from_halves(header.u64::<24>(), header.u64::<32>()),
         start,
         transport: start + 40,
@@ -126,57 +128,69 @@ fn ipv6<F: Frame>(frame: &F, start: usize) -> Result<Network, Reason> {
         protocol: header.u8::<6>(),
         fragment: false,
     };
-    extensions(frame, network)
+    // What nearly every packet carries needs no walk.
+    if matches!(network.protocol, TCP | UDP | ICMP6) {
+        return Ok(network);
+    }
+    let end = walk(*frame, network.transport, network.protocol);
+    if end.reason != Reason::Clean {
+        return Err(end.reason);
+    }
+    Ok(Network { transport: end.transport, protocol: end.protocol, fragment: end.fragment, ..network })
 }
 
-/// Walks the extension headers to the transport header.
-#[inline(always)]
-fn extensions<F: Frame>(frame: &F, mut network: Network) -> Result<Network, Reason> {
+/// Where a walk ended. Not a `Result`: the kernel refuses the type information of one.
+struct End {
+    transport: usize,
+    protocol: u8,
+    fragment: bool,
+    /// Clean, or why there is no transport header.
+    reason: Reason,
+}
+
+/// Walks the extension headers to the transport header. A function of its own: among the rest, it would push what every
+/// packet needs out of the registers.
+#[inline(never)]
+fn walk<F: Frame + Copy>(frame: F, start: usize, protocol: u8) -> End {
+    let mut end = End { transport: start, protocol, fragment: false, reason: Reason::Clean };
     for _ in 0..EXTENSIONS {
-        let size = match extension(network.protocol) {
-            Extension::None => return Ok(network),
-            kind @ (Extension::Authentication | Extension::Fragment | Extension::Options) => {
-                let header = frame.window::<8>(network.transport).ok_or(Reason::Ipv6Malformed)?;
-                network.protocol = header.u8::<0>();
-                if kind == Extension::Fragment && header.u16::<2>() & 0xfff8 != 0 {
-                    network.fragment = true;
-                    network.transport += 8;
-                    return Ok(network);
-                }
-                extension_size(kind, header.u8::<1>())
-            }
+        let kind = extension(end.protocol);
+        if kind == NO_EXTENSION {
+            return end;
+        }
+        let Some(header) = frame.window::<8>(end.transport) else {
+            return End { reason: Reason::Ipv6Malformed, ..end };
         };
-        network.transport += size;
+        end.protocol = header.u8::<0>();
+        if kind == FRAGMENT && header.u16::<2>() & 0xfff8 != 0 {
+            return End { transport: end.transport + 8, fragment: true, ..end };
+        }
+        end.transport += 8 + usize::from(header.u8::<1>()) * usize::from(kind & UNIT);
     }
-    if extension(network.protocol) == Extension::None { Ok(network) } else { Err(Reason::Ipv6TooDeep) }
+    let reached = extension(end.protocol) == NO_EXTENSION;
+    if reached { end } else { End { reason: Reason::Ipv6TooDeep, ..end } }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Extension {
-    Authentication,
-    Fragment,
-    None,
-    Options,
-}
-
+/// What a protocol number means among extension headers: nothing, a fragment, or the unit of a length beyond eight bytes.
 #[inline(always)]
-fn extension(protocol: u8) -> Extension {
-    match protocol {
-        0 | 43 | 60 | 135 | 139 | 140 => Extension::Options,
-        44 => Extension::Fragment,
-        51 => Extension::Authentication,
-        _ => Extension::None,
-    }
+fn extension(protocol: u8) -> u8 {
+    KINDS[usize::from(protocol)]
 }
 
-#[inline(always)]
-fn extension_size(kind: Extension, units: u8) -> usize {
-    match kind {
-        Extension::Options => (usize::from(units) + 1) * 8,
-        Extension::Authentication => (usize::from(units) + 2) * 4,
-        Extension::Fragment | Extension::None => 8,
-    }
-}
+const NO_EXTENSION: u8 = 0;
+const UNIT: u8 = OPTIONS | AUTHENTICATION;
+const FRAGMENT: u8 = 1;
+const AUTHENTICATION: u8 = 4;
+const OPTIONS: u8 = 8;
+
+/// A table, so that the verifier has one path to follow where a comparison with each number would give it nine.
+static KINDS: [u8; 256] = {
+    let mut kinds = [NO_EXTENSION; 256];
+    (kinds[0], kinds[43], kinds[60], kinds[135], kinds[139], kinds[140]) =
+        (OPTIONS, OPTIONS, OPTIONS, OPTIONS, OPTIONS, OPTIONS);
+    (kinds[44], kinds[51]) = (FRAGMENT, AUTHENTICATION);
+    kinds
+};
 
 #[cfg(test)]
 mod tests;

@@ -13,40 +13,46 @@ mod segment;
 mod write;
 
 use aya_ebpf::bindings::__sk_buff;
-use enforcer_common::{Action, Verdict};
+use enforcer_common::{LIMITED, Verdict};
+use remainder::Refused;
 pub use remainder::enforcer_swallow;
 use segment::{ACK, FIN, PSH, RST};
-pub use segment::{Segment, at_most};
+pub use segment::{Header, SYN, Segment, Socket, at_most};
 use write::{Answer, Body};
 
 use crate::tc::{Case, case};
 
-/// Refuses the request under judgement. Gives 0 when it failed: then the packet must be dropped.
+/// Refuses the request under judgement with this verdict. Gives 0 when it failed: then the packet must be dropped.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn enforcer_refuse(skb: *mut __sk_buff) -> u32 {
+pub extern "C" fn enforcer_refuse(skb: *mut __sk_buff, verdict: u32) -> u32 {
+    const RESET: u32 = Verdict::Reset as u32;
+    const LIMIT: u32 = Verdict::Limit as u32;
     let Some(case) = case() else { return 0 };
-    let done = match case.rule.action() {
-        Action::Observe | Action::Drop => Some(()),
-        Action::Deny => carry_out(skb, case, Verdict::Deny),
-        Action::Reset => carry_out(skb, case, Verdict::Reset),
+    let notice = case.service.notice;
+    let done = match verdict {
+        RESET => carry_out(skb, case, None),
+        LIMIT => carry_out(skb, case, Some(notice.wrapping_add(LIMITED))),
+        _ => carry_out(skb, case, Some(notice)),
     };
     u32::from(done.is_some())
 }
 
+/// Answers the client with a notice (or resets it, without one), and resets the server.
 #[inline(always)]
-fn carry_out(skb: *mut __sk_buff, case: &Case, verdict: Verdict) -> Option<()> {
+fn carry_out(skb: *mut __sk_buff, case: &Case, notice: Option<u8>) -> Option<()> {
     let segment = &case.segment;
-    let socket = segment.socket(skb);
+    let sequence = case.socket.send_next;
     let acknowledge = segment.sequence.wrapping_add(segment.payload_length);
-    let (flags, body) = match verdict {
-        Verdict::Deny => (ACK | PSH | FIN, Body::Notice),
-        _ => (ACK | RST, Body::None),
+    let (flags, body) = match notice {
+        Some(notice) => (ACK | PSH | FIN, Body::Notice(notice)),
+        None => (ACK | RST, Body::None),
     };
-    let end = write::to_client(skb, &Answer { sequence: socket.send_next, acknowledge, flags, body })?;
-    if verdict == Verdict::Deny {
-        remainder::remember(segment, end);
+    let end = write::to_client(skb, &Answer { sequence, acknowledge, flags, body })?;
+    if let Some(notice) = notice {
+        let decision = if case.matched != 0 { case.rule.decision() } else { 0 };
+        remainder::remember(segment, Refused { decision, begin: sequence, end, notice });
     }
-    let acknowledge = segment.acknowledge;
-    write::to_server(skb, &Answer { sequence: socket.receive_next, acknowledge, flags: ACK | RST, body: Body::None })
+    let (sequence, acknowledge) = (case.socket.receive_next, segment.acknowledge);
+    write::to_server(skb, &Answer { sequence, acknowledge, flags: ACK | RST, body: Body::None })
 }

@@ -7,12 +7,12 @@ use aya_ebpf::{
     btf_maps::{Array, LruHashMap},
     macros::btf_map,
 };
-use enforcer_common::{Denied, FlowKey, Verdict};
+use enforcer_common::{Action, Denied, FlowKey, Rule};
 
-use super::segment::{ACK, FIN, RST, SYN, Segment};
+use super::segment::{ACK, FIN, PSH, RST, SYN, Segment};
 use super::write::{self, Answer, Body};
 use crate::clock;
-use crate::tc::case;
+use crate::tc::{Case, case};
 
 #[btf_map]
 static DENIED: LruHashMap<FlowKey, Denied, 16_384> = LruHashMap::new();
@@ -23,30 +23,40 @@ static LAST_DENIAL: Array<u64, 1> = Array::new();
 /// As long as a client may keep repeating itself.
 const LINGER: u64 = 60_000_000_000;
 
-/// From now on the connection is ours to end; `end` is our sequence number after the refusal.
+/// What was answered.
+pub struct Refused {
+    pub decision: u64,
+    /// Our sequence numbers before the refusal and after it.
+    pub begin: u32,
+    pub end: u32,
+    pub notice: u8,
+}
+
+/// From now on the connection is ours to end.
 #[inline(always)]
-pub fn remember(segment: &Segment, end: u32) {
+pub fn remember(segment: &Segment, refused: Refused) {
     let now = clock::coarse();
     if let Some(last) = LAST_DENIAL.get_ptr_mut(0) {
         // SAFETY: one aligned word; any of two racing values serves.
         unsafe { *last = now };
     }
-    let denied = Denied { until: now + LINGER, end, verdict: Verdict::Deny as u8, pad: [0; 3] };
+    let Refused { decision, begin, end, notice } = refused;
+    let denied = Denied { until: now + LINGER, decision, begin, end, notice, pad: [0; 7] };
     // When the map cannot take it, the host's own reset ends the connection.
     let _ = DENIED.insert(segment.flow(), denied, 0);
 }
 
-/// Swallows the segment under judgement when its connection was refused before. Gives 0 when it was not. A refused request
-/// that comes again does not come here: it is refused again.
+/// Swallows the segment under judgement when its connection was refused before. Gives 0 when it was not.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn enforcer_swallow(skb: *mut __sk_buff) -> u32 {
     let Some(case) = case() else { return 0 };
-    u32::from(swallow(skb, &case.segment).is_some())
+    u32::from(swallow(skb, case).is_some())
 }
 
 #[inline(always)]
-fn swallow(skb: *mut __sk_buff, segment: &Segment) -> Option<()> {
+fn swallow(skb: *mut __sk_buff, case: &mut Case) -> Option<()> {
+    let segment = &case.segment;
     let now = clock::coarse();
     if now > LAST_DENIAL.get(0)?.saturating_add(LINGER) {
         return None;
@@ -61,9 +71,18 @@ fn swallow(skb: *mut __sk_buff, segment: &Segment) -> Option<()> {
     let finished = u32::from(segment.flags & FIN);
     if segment.payload_length + finished != 0 && segment.flags & RST == 0 {
         let acknowledge = segment.sequence.wrapping_add(segment.payload_length).wrapping_add(finished);
-        let answer = Answer { sequence: denied.end, acknowledge, flags: ACK, body: Body::None };
-        // An acknowledgement that cannot be sent is asked for again by the client.
-        let _ = write::to_client(skb, &answer);
+        // What cannot be sent is asked for again by the client.
+        let _ = write::to_client(skb, &answer(case, &denied, acknowledge));
     }
     Some(())
+}
+
+/// The refusal again, for a client that did not acknowledge it; else an acknowledgement.
+#[inline(always)]
+fn answer(case: &mut Case, denied: &Denied, acknowledge: u32) -> Answer {
+    if case.segment.acknowledge != denied.begin {
+        return Answer { sequence: denied.end, acknowledge, flags: ACK, body: Body::None };
+    }
+    case.rule = Rule::new(Action::Deny, 0, denied.decision);
+    Answer { sequence: denied.begin, acknowledge, flags: ACK | PSH | FIN, body: Body::Notice(denied.notice) }
 }

@@ -1,12 +1,11 @@
-//! One TCP segment, read once, and the server's socket behind it.
+//! One TCP segment, read once, and what is known of the server's side.
 use core::arch::asm;
-use core::mem::MaybeUninit;
 
-use aya_ebpf::bindings::{__sk_buff, bpf_sock_tuple};
-use aya_ebpf::helpers::generated::{bpf_sk_release, bpf_skc_lookup_tcp, bpf_tcp_sock};
+use aya_ebpf::bindings::__sk_buff;
+use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use enforcer_common::FlowKey;
 
-use crate::packet::{Frame, Network, Ports, Window as _};
+use crate::packet::{Network, Ports};
 
 pub const FIN: u8 = 0x01;
 pub const SYN: u8 = 0x02;
@@ -15,7 +14,6 @@ pub const PSH: u8 = 0x08;
 pub const ACK: u8 = 0x10;
 /// NOP, NOP, timestamps of ten bytes.
 const TIMESTAMPS: u32 = 0x0101_080a;
-const LISTEN: u32 = 10;
 
 /// What the headers say; numbers in host order.
 #[repr(C)]
@@ -38,47 +36,81 @@ pub struct Segment {
     pub stamp_echo: u32,
 }
 
-/// Sequence numbers of the server's side.
+/// What the server's side says of the connection.
+#[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Socket {
     pub send_next: u32,
     pub receive_next: u32,
+    /// Not zero: there is a socket on this host, past its handshake, and the numbers are its own.
+    pub known: u32,
+    /// Not zero: it has received nothing yet.
+    pub untouched: u32,
+}
+
+impl Socket {
+    /// What the segment itself tells, where no socket does (forwarded traffic).
+    #[inline(always)]
+    pub fn of(segment: &Segment) -> Self {
+        Self { send_next: segment.acknowledge, receive_next: segment.sequence, known: 0, untouched: 0 }
+    }
+}
+
+/// A TCP header with its first twelve bytes of options, as they came.
+pub struct Header([u32; 8]);
+
+impl Header {
+    /// The header at `transport`, wherever in the buffer it lies; options that are not there are zero.
+    #[inline(always)]
+    pub fn load(skb: *mut __sk_buff, transport: u32) -> Option<Self> {
+        let mut header = Self([0; 8]);
+        let to = header.0.as_mut_ptr();
+        // SAFETY: 32 bytes, or the first 20 of them.
+        unsafe {
+            if bpf_skb_load_bytes(skb.cast_const().cast(), transport, to.cast(), 32) != 0
+                && bpf_skb_load_bytes(skb.cast_const().cast(), transport, to.cast(), 20) != 0
+            {
+                return None;
+            }
+        }
+        Some(header)
+    }
+
+    #[inline(always)]
+    fn word<const AT: usize>(&self) -> u32 {
+        u32::from_be(self.0[AT])
+    }
+
+    /// The port it goes to.
+    #[inline(always)]
+    pub fn destination(&self) -> u16 {
+        self.word::<0>() as u16
+    }
 }
 
 impl Segment {
-    /// Reads the TCP header; nothing when it is malformed.
+    /// Takes over what the header says, in a frame of `length` bytes; nothing when it is malformed.
     #[inline(always)]
-    pub fn read<F: Frame>(frame: &F, network: Network, ports: Ports, length: u32) -> Option<Self> {
-        let tcp = frame.window::<20>(network.transport)?;
-        let header = u32::from(tcp.u8::<12>() >> 4) * 4;
-        let transport = network.transport as u32;
-        let end = match network.length as u32 {
+    pub fn read(&mut self, header: &Header, length: u32) -> Option<()> {
+        let size = (header.word::<3>() >> 28) * 4;
+        let (start, transport) = (self.network.start as u32, self.network.transport as u32);
+        let end = match self.network.length as u32 {
             0 => length,
-            said if network.start as u32 + said < length => network.start as u32 + said,
+            said if start + said < length => start + said,
             _ => length,
         };
-        if header < 20 || transport + header > end {
+        if size < 20 || transport + size > end {
             return None;
         }
-        let options = if header >= 32 { frame.window::<32>(network.transport) } else { None };
-        let (timestamps, stamp, stamp_echo) = match options {
-            Some(o) if o.u32::<20>() == TIMESTAMPS => (1, o.u32::<24>(), o.u32::<28>()),
-            _ => (0, 0, 0),
-        };
-        Some(Self {
-            network,
-            ports,
-            sequence: tcp.u32::<4>(),
-            acknowledge: tcp.u32::<8>(),
-            payload: transport + header,
-            payload_length: end - transport - header,
-            length,
-            checksum: tcp.u16::<16>(),
-            flags: tcp.u8::<13>(),
-            timestamps,
-            stamp,
-            stamp_echo,
-        })
+        let stamped = size >= 32 && header.word::<5>() == TIMESTAMPS;
+        (self.timestamps, self.stamp, self.stamp_echo) =
+            if stamped { (1, header.word::<6>(), header.word::<7>()) } else { (0, 0, 0) };
+        self.ports = Ports { source: (header.word::<0>() >> 16) as u16, destination: header.destination() };
+        (self.sequence, self.acknowledge) = (header.word::<1>(), header.word::<2>());
+        self.flags = (header.word::<3>() >> 16) as u8;
+        self.checksum = (header.word::<4>() >> 16) as u16;
+        (self.payload, self.payload_length, self.length) = (transport + size, end - transport - size, length);
+        Some(())
     }
 
     /// Client to server.
@@ -101,32 +133,9 @@ impl Segment {
         super::write::fold(super::write::pseudo_header(&self.network, tcp)) == self.checksum
     }
 
-    /// The server's socket on this host; without one (forwarded traffic) the packet's own numbers.
-    #[inline(always)]
-    pub fn socket(&self, skb: *mut __sk_buff) -> Socket {
-        let own = Socket { send_next: self.acknowledge, receive_next: self.sequence };
-        let mut tuple = MaybeUninit::<bpf_sock_tuple>::zeroed();
-        let size = self.fill(tuple.as_mut_ptr().cast());
-        // SAFETY: the tuple lives on the stack; a socket that is given is released on the only way out.
-        unsafe {
-            let socket = bpf_skc_lookup_tcp(skb.cast(), tuple.as_mut_ptr(), size, u64::MAX, 0);
-            if socket.is_null() {
-                return own;
-            }
-            let numbers = if (*socket).state == LISTEN { core::ptr::null_mut() } else { bpf_tcp_sock(socket) };
-            let found = if numbers.is_null() {
-                own
-            } else {
-                Socket { send_next: (*numbers).snd_nxt, receive_next: (*numbers).rcv_nxt }
-            };
-            bpf_sk_release(socket.cast());
-            found
-        }
-    }
-
     /// Writes the connection into a socket tuple; gives the size for its family.
     #[inline(always)]
-    fn fill(&self, tuple: *mut u32) -> u32 {
+    pub fn fill(&self, tuple: *mut u32) -> u32 {
         let ports = u32::from(self.ports.source.to_be()) | u32::from(self.ports.destination.to_be()) << 16;
         let (from, to) = (self.network.source, self.network.destination);
         // SAFETY: the tuple has 36 bytes: nine words.

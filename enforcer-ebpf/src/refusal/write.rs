@@ -31,8 +31,8 @@ pub struct Answer {
 #[derive(Clone, Copy)]
 pub enum Body {
     None,
-    /// The refusal of the service, with the decision's id.
-    Notice,
+    /// The refusal with this index, with the decision's id.
+    Notice(u8),
 }
 
 /// Scratch space: the stack is too small for it.
@@ -94,7 +94,7 @@ fn answer_client(skb: *mut __sk_buff, case: &Case, answer: &Answer) -> Option<u3
     let segment = &case.segment;
     let notice = match answer.body {
         Body::None => None,
-        Body::Notice => services::notice(case.service.notice),
+        Body::Notice(index) => services::notice(index),
     };
     let length = notice.map_or(0, |n| n.length);
     let partial = segment.checksum_is_partial();

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use enforcer_common::{Address, Prefix};
 
-use crate::{Allowed, Decision, DecisionId, Moment, Note, Scope, Subject};
+use crate::{Allowed, Decision, DecisionId, Endpoint, Moment, Note, Scope, Subject};
 use agenda::Agenda;
 use allowlist::Allowlist;
 use row::{NEVER, Row};
@@ -110,8 +110,8 @@ impl Ledger {
 
     fn add(&mut self, hash: u64, order: Order, id: DecisionId) -> Blocked {
         let id = self.table.next_id(id);
-        let Order { subject, scope, action, until, note, .. } = order;
-        let row = Row::new(Decision { id, subject, scope, action, until, note });
+        let Order { subject, scope, action, rate, until, note, .. } = order;
+        let row = Row::new(Decision { id, subject, scope, action, rate, until, note });
         let decision = row.decision();
         self.insert(hash, row);
         Blocked { decision, change: Change::Added }
@@ -128,9 +128,9 @@ impl Ledger {
         let old = row.until;
         let asked = order.until.unwrap_or(NEVER);
         let until = if order.shorten { asked } else { asked.max(old) };
-        let change = Change::between((row.action(), old), (order.action, until));
+        let change = Change::between((row.action(), row.rate(), old), (order.action, order.rate, until));
         if change != Change::Unchanged {
-            row.amend(order.action, until, Arc::clone(&order.note));
+            row.amend(order.action, order.rate, until, Arc::clone(&order.note));
         }
         let decision = row.decision();
         self.agenda.moved(slot, old, until);
@@ -168,6 +168,11 @@ impl Ledger {
     /// All decisions on networks that hold `address`, the narrowest first. Families are apart, as in the kernel.
     pub fn covering(&self, address: Address) -> Vec<Decision> {
         self.table.covering(address).map(Row::decision).collect()
+    }
+
+    /// The endpoints that decisions speak of, each once.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.table.endpoints()
     }
 
     /// All decisions, oldest id first.

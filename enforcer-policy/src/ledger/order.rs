@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use enforcer_common::{Action, Address, Prefix, SourceRule};
+use enforcer_common::{Action, Address, Prefix, Rate, SourceRule};
 use serde::{Deserialize, Serialize};
 
 use super::row::NEVER;
@@ -19,6 +19,8 @@ pub struct Order {
     pub scope: Scope,
     /// What happens.
     pub action: Action,
+    /// How many requests may pass; with [`Action::Limit`], and only then.
+    pub rate: Option<Rate>,
     /// When it ends; `None` is never.
     pub until: Option<Moment>,
     /// End exactly then, even when an earlier decision says later.
@@ -44,7 +46,7 @@ pub struct Blocked {
 pub enum Change {
     /// There was no such decision.
     Added,
-    /// Another action, whatever happened to its end.
+    /// Another action or rate, whatever happened to its end.
     Changed,
     /// The same action for longer.
     Extended,
@@ -67,11 +69,11 @@ impl Change {
     }
 
     /// What happened between two states of a decision.
-    pub(super) fn between(before: (Action, Moment), after: (Action, Moment)) -> Self {
-        if before.0 != after.0 {
+    pub(super) fn between(before: (Action, Option<Rate>, Moment), after: (Action, Option<Rate>, Moment)) -> Self {
+        if (before.0, before.1) != (after.0, after.1) {
             return Self::Changed;
         }
-        match after.1.cmp(&before.1) {
+        match after.2.cmp(&before.2) {
             std::cmp::Ordering::Less => Self::Shortened,
             std::cmp::Ordering::Equal => Self::Unchanged,
             std::cmp::Ordering::Greater => Self::Extended,
@@ -89,16 +91,23 @@ pub enum Refusal {
     #[error("everything would be blocked: name the networks that are meant; no option allows 0.0.0.0/0 or ::/0")]
     Everything,
     /// Packets cannot be answered that way.
-    #[error("{} works on devices only: for an address or a flow use drop or observe", action.name())]
+    #[error("{} works on requests only: for an address or a flow use drop or observe", action.name())]
     IpActionUnsupported {
         /// The action.
         action: Action,
     },
     /// Packets belong to no service yet.
     #[error(
-        "a decision on an address or a flow holds for all services: leave out the service, or block a device there"
+        "a decision on an address or a flow holds for all services: leave out the scope, or block a device, session, user \
+         or apikey there"
     )]
     IpScopeUnsupported,
+    /// A limit without its rate.
+    #[error("how many requests may pass is missing: add a rate, such as --rate 60/m")]
+    RateMissing,
+    /// A rate without a limit.
+    #[error("a rate goes with the action limit only: leave it out, or use --action limit")]
+    RateUseless,
     /// Longer than the kernel can count.
     #[error("too long for an address: give at most {} days, or no end at all", limit.as_secs() / 86_400)]
     TooLong {
@@ -120,7 +129,7 @@ impl Order {
     pub(super) fn check(&self, now: Moment) -> Result<(), Refusal> {
         let until = self.until.unwrap_or(NEVER);
         match self.subject {
-            Subject::Device(_) => {}
+            Subject::Device(_) | Subject::Session(_) | Subject::User(_) | Subject::ApiKey(_) => {}
             Subject::Flow(_) => self.check_packet()?,
             Subject::Ip(prefix) => {
                 self.check_packet()?;
@@ -130,13 +139,24 @@ impl Order {
                 }
             }
         }
+        match (self.action, self.rate) {
+            (Action::Limit, None) => return Err(Refusal::RateMissing),
+            (Action::Observe | Action::Deny | Action::Reset | Action::Drop, Some(_)) => {
+                return Err(Refusal::RateUseless);
+            }
+            (_, _) => {}
+        }
         if until <= now { Err(Refusal::AlreadyOver) } else { Ok(()) }
     }
 
     fn check_packet(&self) -> Result<(), Refusal> {
         match (self.action, &self.scope) {
-            (Action::Deny | Action::Reset, _) => Err(Refusal::IpActionUnsupported { action: self.action }),
-            (Action::Observe | Action::Drop, Scope::Service(_)) => Err(Refusal::IpScopeUnsupported),
+            (Action::Limit | Action::Deny | Action::Reset, _) => {
+                Err(Refusal::IpActionUnsupported { action: self.action })
+            }
+            (Action::Observe | Action::Drop, Scope::Service(_) | Scope::Endpoint(_)) => {
+                Err(Refusal::IpScopeUnsupported)
+            }
             (Action::Observe | Action::Drop, Scope::All) => Ok(()),
         }
     }

@@ -13,13 +13,13 @@ pub struct Filter {
     /// Only this kind.
     #[serde(with = "crate::serial")]
     pub kind: Option<SubjectKind>,
-    /// Only exactly this scope.
+    /// Only this scope; of a service, its endpoints too.
     pub scope: Option<Scope>,
 }
 
 impl Filter {
     pub(super) fn admits(&self, row: &Row) -> bool {
-        self.kind.is_none_or(|kind| kind == row.kind()) && self.scope.as_ref().is_none_or(|scope| row.is_in(scope))
+        self.kind.is_none_or(|kind| kind == row.kind()) && self.scope.as_ref().is_none_or(|scope| row.is_within(scope))
     }
 }
 
@@ -41,6 +41,12 @@ pub struct Counts {
     pub devices: usize,
     /// On flows.
     pub flows: usize,
+    /// On sessions.
+    pub sessions: usize,
+    /// On users.
+    pub users: usize,
+    /// On partners' keys.
+    pub apikeys: usize,
 }
 
 impl Counts {
@@ -50,11 +56,14 @@ impl Counts {
             SubjectKind::Device => self.devices,
             SubjectKind::Flow => self.flows,
             SubjectKind::Ip => self.addresses,
+            SubjectKind::Session => self.sessions,
+            SubjectKind::User => self.users,
+            SubjectKind::ApiKey => self.apikeys,
         }
     }
 
     /// Of all kinds.
     pub const fn total(self) -> usize {
-        self.addresses + self.devices + self.flows
+        self.addresses + self.devices + self.flows + self.sessions + self.users + self.apikeys
     }
 }

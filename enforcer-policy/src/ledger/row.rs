@@ -4,9 +4,9 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
-use enforcer_common::{Action, Prefix, SubjectKind};
+use enforcer_common::{Action, Prefix, Rate, SubjectKind};
 
-use crate::{Decision, DecisionId, Moment, Note, Scope, Subject};
+use crate::{Decision, DecisionId, Endpoint, Moment, Note, Scope, Subject};
 
 /// The end of what never ends: later than every moment.
 pub(super) const NEVER: Moment = Moment(u64::MAX);
@@ -22,32 +22,41 @@ pub(super) struct Row {
 /// Subject, scope and action. Addresses are the many; all else is boxed, so that it costs them nothing.
 enum What {
     Ip(Prefix, Action),
-    Other(Box<(Subject, Scope)>, Action),
+    Other(Box<Other>, Action),
+}
+
+/// What is boxed.
+#[derive(Clone)]
+struct Other {
+    subject: Subject,
+    scope: Scope,
+    rate: Option<Rate>,
 }
 
 impl Row {
     pub(super) fn new(decision: Decision) -> Self {
-        let Decision { id, subject, scope, action, until, note } = decision;
+        let Decision { id, subject, scope, action, rate, until, note } = decision;
         let what = match (subject, scope) {
             (Subject::Ip(prefix), Scope::All) => What::Ip(prefix, action),
-            other => What::Other(Box::new(other), action),
+            (subject, scope) => What::Other(Box::new(Other { subject, scope, rate }), action),
         };
         Self { id, until: until.unwrap_or(NEVER), note, what }
     }
 
     pub(super) fn decision(&self) -> Decision {
-        let (subject, scope) = match &self.what {
-            What::Ip(prefix, _) => (Subject::Ip(*prefix), Scope::All),
+        let Other { subject, scope, rate } = match &self.what {
+            What::Ip(prefix, _) => Other { subject: Subject::Ip(*prefix), scope: Scope::All, rate: None },
             What::Other(other, _) => (**other).clone(),
         };
         let until = Some(self.until).filter(|until| *until != NEVER);
-        Decision { id: self.id, subject, scope, action: self.action(), until, note: Arc::clone(&self.note) }
+        Decision { id: self.id, subject, scope, action: self.action(), rate, until, note: Arc::clone(&self.note) }
     }
 
     /// Subject, scope and id are for life.
-    pub(super) fn amend(&mut self, action: Action, until: Moment, note: Arc<Note>) {
+    pub(super) fn amend(&mut self, action: Action, rate: Option<Rate>, until: Moment, note: Arc<Note>) {
         match &mut self.what {
-            What::Ip(_, held) | What::Other(_, held) => *held = action,
+            What::Ip(_, held) => *held = action,
+            What::Other(other, held) => (other.rate, *held) = (rate, action),
         }
         self.until = until;
         self.note = note;
@@ -59,10 +68,25 @@ impl Row {
         }
     }
 
+    pub(super) fn rate(&self) -> Option<Rate> {
+        match &self.what {
+            What::Ip(..) => None,
+            What::Other(other, _) => other.rate,
+        }
+    }
+
     pub(super) fn kind(&self) -> SubjectKind {
         match &self.what {
             What::Ip(..) => SubjectKind::Ip,
-            What::Other(other, _) => other.0.kind(),
+            What::Other(other, _) => other.subject.kind(),
+        }
+    }
+
+    /// The endpoint, when it is a decision on one.
+    pub(super) fn endpoint(&self) -> Option<&Arc<Endpoint>> {
+        match &self.what {
+            What::Ip(..) => None,
+            What::Other(other, _) => other.scope.endpoint(),
         }
     }
 
@@ -74,18 +98,20 @@ impl Row {
         }
     }
 
-    pub(super) fn is_in(&self, scope: &Scope) -> bool {
-        match &self.what {
-            What::Ip(..) => *scope == Scope::All,
-            What::Other(other, _) => other.1 == *scope,
+    /// True when its scope is this one, or an endpoint of this service.
+    pub(super) fn is_within(&self, scope: &Scope) -> bool {
+        match (&self.what, scope) {
+            (What::Ip(..), _) => *scope == Scope::All,
+            (What::Other(other, _), Scope::Service(name)) => other.scope.service() == Some(&**name),
+            (What::Other(other, _), Scope::All | Scope::Endpoint(_)) => other.scope == *scope,
         }
     }
 
     pub(super) fn is_on(&self, subject: &Subject, scope: &Scope) -> bool {
         match (&self.what, subject) {
             (What::Ip(held, _), Subject::Ip(asked)) => held == asked && *scope == Scope::All,
-            (What::Ip(..), Subject::Device(_) | Subject::Flow(_)) => false,
-            (What::Other(other, _), _) => other.0 == *subject && other.1 == *scope,
+            (What::Ip(..), _) => false,
+            (What::Other(other, _), _) => other.subject == *subject && other.scope == *scope,
         }
     }
 
@@ -93,7 +119,7 @@ impl Row {
     pub(super) fn hash(&self, keys: &Keys) -> u64 {
         match &self.what {
             What::Ip(prefix, _) => keys.hash_network(*prefix),
-            What::Other(other, _) => keys.random.hash_one(&**other),
+            What::Other(other, _) => keys.random.hash_one((&other.subject, &other.scope)),
         }
     }
 }
@@ -154,13 +180,19 @@ mod tests {
         let flow = crate::parse_flow("tcp 1.2.3.4:5 > 6.7.8.9:80").unwrap();
         let prefix = crate::parse_prefix("2001:db8::/32").unwrap();
         let token = Token { digest: 4, masked: "ab…yz".into() };
-        for subject in [Subject::Ip(prefix), Subject::Flow(flow), Subject::Device(token)] {
-            for (scope, until) in [(Scope::All, None), (Scope::named("pay"), Some(Moment(7)))] {
+        let endpoint = Scope::parse("pay:/x").unwrap();
+        for subject in [Subject::Ip(prefix), Subject::Flow(flow), Subject::Device(token.clone()), Subject::User(token)]
+        {
+            for (scope, until) in [(Scope::All, None), (Scope::named("pay"), Some(Moment(7))), (endpoint.clone(), None)]
+            {
                 let (id, action, note) = (DecisionId(3), Action::Drop, Arc::clone(&note));
-                let decision = Decision { id, subject: subject.clone(), scope: scope.clone(), action, until, note };
+                let rate = subject.token().map(|_| Rate { per_minute: 60, burst: 2 });
+                let (subject, scope) = (subject.clone(), scope.clone());
+                let decision =
+                    Decision { id, subject: subject.clone(), scope: scope.clone(), action, rate, until, note };
                 let row = Row::new(decision.clone());
                 assert_eq!(row.hash(&keys), keys.hash(&subject, &scope));
-                assert!(row.is_on(&subject, &scope) && row.is_in(&scope) && row.kind() == subject.kind());
+                assert!(row.is_on(&subject, &scope) && row.is_within(&scope) && row.kind() == subject.kind());
                 assert_eq!(row.decision(), decision);
             }
         }

@@ -3,13 +3,14 @@
 //! In: rows. Out: slots, which stay the same for a row's life. Never here: what an order means, expiry.
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use enforcer_common::{Address, Prefix, SubjectKind};
 use hashbrown::HashTable;
 
 use super::Counts;
 use super::row::{Keys, Row};
-use crate::{DecisionId, Scope, Subject};
+use crate::{DecisionId, Endpoint, Scope, Subject};
 
 /// All rows and their indexes.
 #[derive(Default)]
@@ -22,6 +23,8 @@ pub(super) struct Table {
     lengths4: Lengths,
     lengths6: Lengths,
     counts: Counts,
+    /// Endpoints, and how many decisions there are on each.
+    endpoints: BTreeMap<Arc<Endpoint>, u32>,
 }
 
 impl Table {
@@ -67,6 +70,11 @@ impl Table {
         })
     }
 
+    /// The endpoints that decisions speak of.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.endpoints.keys()
+    }
+
     pub(super) const fn counts(&self) -> Counts {
         self.counts
     }
@@ -105,6 +113,9 @@ impl Table {
 
     /// Adds a row whose id and whose subject and scope, of this `hash`, are not there yet.
     pub(super) fn insert(&mut self, hash: u64, row: Row) -> u32 {
+        if let Some(endpoint) = row.endpoint() {
+            *self.endpoints.entry(Arc::clone(endpoint)).or_default() += 1;
+        }
         let Self { rows, free, by_subject, by_id, keys, .. } = self;
         let id = row.id;
         *counter(&mut self.counts, row.kind()) += 1;
@@ -134,7 +145,19 @@ impl Table {
         if let Some(count) = length(&mut self.lengths4, &mut self.lengths6, &row) {
             *count -= 1;
         }
+        if let Some(endpoint) = row.endpoint() {
+            self.leave(endpoint);
+        }
         Some(row)
+    }
+
+    fn leave(&mut self, endpoint: &Arc<Endpoint>) {
+        if let Some(count) = self.endpoints.get_mut(endpoint) {
+            *count -= 1;
+            if *count == 0 {
+                self.endpoints.remove(endpoint);
+            }
+        }
     }
 }
 
@@ -158,6 +181,9 @@ const fn counter(counts: &mut Counts, kind: SubjectKind) -> &mut usize {
         SubjectKind::Device => &mut counts.devices,
         SubjectKind::Flow => &mut counts.flows,
         SubjectKind::Ip => &mut counts.addresses,
+        SubjectKind::Session => &mut counts.sessions,
+        SubjectKind::User => &mut counts.users,
+        SubjectKind::ApiKey => &mut counts.apikeys,
     }
 }
 

@@ -2,20 +2,26 @@
 //!
 //! In: values that were already understood. Out: plain data that the socket and the journal can carry. Never here: rules
 //! about what may be decided (that is the ledger), raw identities (only their digests).
+mod endpoint;
 mod id;
+mod rate;
 mod scope;
 mod subject;
+mod template;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use enforcer_common::{Action, AllowKind, Prefix};
+use enforcer_common::{Action, AllowKind, Prefix, Rate};
 use serde::{Deserialize, Serialize};
 
+pub use endpoint::{Endpoint, EndpointError, EndpointFault};
 pub(crate) use id::hex;
 pub use id::{DecisionId, IdError};
+pub use rate::{RateError, parse_rate};
 pub use scope::{Scope, service_id};
 pub use subject::{Subject, Token, mask};
+pub use template::Template;
 
 /// A point in time: unix milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
@@ -83,6 +89,9 @@ pub struct Decision {
     /// What happens.
     #[serde(with = "crate::serial")]
     pub action: Action,
+    /// How many requests may pass; only with [`Action::Limit`].
+    #[serde(with = "crate::serial")]
+    pub rate: Option<Rate>,
     /// When it ends; `None` is never.
     pub until: Option<Moment>,
     /// Why.

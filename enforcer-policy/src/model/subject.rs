@@ -21,15 +21,51 @@ pub enum Subject {
     Flow(#[serde(with = "crate::serial")] FlowKey),
     /// An address or a network.
     Ip(#[serde(with = "crate::serial")] Prefix),
+    /// A login session, by the digest of its token.
+    Session(Token),
+    /// A user, by the digest of its name.
+    User(Token),
+    /// A partner's key, by its digest.
+    ApiKey(Token),
 }
 
 impl Subject {
+    /// The subject of a token; `None` when this kind has none.
+    pub fn with_token(kind: SubjectKind, token: Token) -> Option<Self> {
+        match kind {
+            SubjectKind::Device => Some(Self::Device(token)),
+            SubjectKind::Session => Some(Self::Session(token)),
+            SubjectKind::User => Some(Self::User(token)),
+            SubjectKind::ApiKey => Some(Self::ApiKey(token)),
+            SubjectKind::Flow | SubjectKind::Ip => None,
+        }
+    }
+
+    /// Its token, when requests carry one.
+    pub const fn token(&self) -> Option<&Token> {
+        match self {
+            Self::Device(token) | Self::Session(token) | Self::User(token) | Self::ApiKey(token) => Some(token),
+            Self::Flow(_) | Self::Ip(_) => None,
+        }
+    }
+
+    /// The network, when it is one.
+    pub const fn network(&self) -> Option<Prefix> {
+        match self {
+            Self::Ip(prefix) => Some(*prefix),
+            Self::Device(_) | Self::Flow(_) | Self::Session(_) | Self::User(_) | Self::ApiKey(_) => None,
+        }
+    }
+
     /// What kind of subject it is.
     pub const fn kind(&self) -> SubjectKind {
         match self {
             Self::Device(_) => SubjectKind::Device,
             Self::Flow(_) => SubjectKind::Flow,
             Self::Ip(_) => SubjectKind::Ip,
+            Self::Session(_) => SubjectKind::Session,
+            Self::User(_) => SubjectKind::User,
+            Self::ApiKey(_) => SubjectKind::ApiKey,
         }
     }
 }
@@ -37,7 +73,9 @@ impl Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Device(token) => f.pad(&token.masked),
+            Self::Device(token) | Self::Session(token) | Self::User(token) | Self::ApiKey(token) => {
+                f.pad(&token.masked)
+            }
             Self::Flow(key) => FlowText(*key).fmt(f),
             Self::Ip(prefix) => prefix.fmt(f),
         }

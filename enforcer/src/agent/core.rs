@@ -1,10 +1,11 @@
 //! All state of the agent. In: requests, seconds, events. Out: replies. Each file of this room adds verbs to it.
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use enforcer_common::SipKey;
-use enforcer_policy::{Allowed, Decision, Ledger, Moment};
+use enforcer_policy::{Allowed, Decision, Endpoint, Ledger, Moment};
 use tokio::sync::broadcast;
 
 use super::reload::allowed as configured;
@@ -29,8 +30,12 @@ pub(super) struct Core {
     pub(super) journal: Journal,
     pub(super) key: SipKey,
     pub(super) started: Moment,
-    /// Which side of the watchlists and notices the services use.
+    /// Which side of the watchlists, notices and places the services use.
     pub(super) side: u8,
+    /// The endpoints that the side in use was compiled for.
+    pub(super) placed: BTreeSet<Arc<Endpoint>>,
+    /// Places in use on that side.
+    pub(super) places_used: u64,
     /// Interfaces of the host, by name, as of the last look.
     pub(super) interfaces: BTreeMap<String, u32>,
     pub(super) drift: Drift,
@@ -41,8 +46,6 @@ pub(super) struct Core {
     pub(super) recent: VecDeque<EventReport>,
     /// Gets [`Reply::Event`]s and [`Reply::Notice`]s.
     pub(super) followers: broadcast::Sender<Reply>,
-    /// Entries were removed since the summary was swept.
-    pub(super) summary_is_stale: bool,
     /// Orders refused because a map was full.
     pub(super) refused_for_want_of_room: u64,
     /// The maps that last refused one, with the words of the refusal.
@@ -74,6 +77,8 @@ impl Core {
             key,
             started,
             side: 0,
+            placed: BTreeSet::new(),
+            places_used: 0,
             interfaces: BTreeMap::new(),
             drift: Drift::default(),
             problems: BTreeMap::new(),
@@ -81,7 +86,6 @@ impl Core {
             events_seen: 0,
             recent: VecDeque::with_capacity(RECENT),
             followers: broadcast::Sender::new(1024),
-            summary_is_stale: false,
             refused_for_want_of_room: 0,
             full: BTreeMap::new(),
             seconds: 0,
@@ -145,7 +149,6 @@ impl Core {
             }
         }
         if !ended.is_empty() {
-            self.summary_is_stale = true;
             // A problem for `status`, and noted there.
             let _ = self.keep(&[Record::RemoveMany(ended.iter().map(|decision| decision.id).collect())]);
         }

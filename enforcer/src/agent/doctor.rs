@@ -53,7 +53,11 @@ fn memory(config: &Config) -> Check {
     };
     let small = u64::from(limits.identities) * 100
         + u64::from(limits.flows) * 130
-        + u64::from(limits.refused_connections) * 130;
+        + u64::from(limits.refused_connections) * 130
+        + u64::from(limits.streams) * 180
+        + u64::from(limits.heads) * 8400
+        + u64::from(limits.buckets) * 90
+        + u64::from(limits.session_users) * 80;
     let bytes = (4 << 20)
         + buckets(limits.addresses_v4, 8)
         + buckets(limits.addresses_v6, 3)

@@ -37,6 +37,7 @@ impl Core {
                 );
             }
         }
+        self.look_at_modes();
         let absent = self.absent_interfaces();
         let absent = absent.iter().map(|name| format!("the interface {name} does not exist (yet)"));
         let text: Vec<String> = failures.into_iter().chain(absent).collect();
@@ -44,6 +45,23 @@ impl Core {
             self.problems.remove("hooks");
         } else {
             self.problems.insert("hooks", text.join("; "));
+        }
+    }
+
+    /// A program in a link is replaced, its mode is not: two modes cannot hang at once, and taking one off lets packets pass.
+    /// So the operator says when.
+    fn look_at_modes(&mut self) {
+        let other = self.kernel.in_other_mode(self.config.fastpath.mode);
+        let other: Vec<String> = other.map(|(hook, held)| format!("{} ({held})", hook.interface)).collect();
+        if other.is_empty() {
+            self.problems.remove("mode");
+        } else {
+            let text = format!(
+                "the configured mode is not the one that runs on {}: to change it, enforcer detach, then start the agent \
+                 (packets pass in between)",
+                other.join(", ")
+            );
+            self.problems.insert("mode", text);
         }
     }
 

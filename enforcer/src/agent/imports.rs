@@ -28,12 +28,18 @@ pub(super) struct Import {
 
 /// Items whose places in the tables are read ahead.
 const GROUP: usize = 64;
+/// Lists of at least one in so many decisions leave a filter that is swept.
+const SWEPT_AT: u64 = 8;
 
 impl Core {
     /// Opens an import.
-    pub(super) fn import(&self, start: ImportStart, who: &str) -> Result<Import, Trouble> {
+    pub(super) fn import(&mut self, start: ImportStart, who: &str) -> Result<Import, Trouble> {
+        let scope = self.scope(start.scope.as_deref())?;
+        if !start.remove {
+            self.place(&scope)?;
+        }
         Ok(Import {
-            scope: self.scope(start.scope.as_deref())?,
+            scope,
             until: start.until(clock::now()),
             note: note(&start.reason, Origin::List, who)?,
             report: ImportReport::default(),
@@ -87,7 +93,10 @@ impl Core {
         let took = clock::since(import.arrived);
         self.enforcement.observe(took);
         import.report.enforced_in = Some(took);
-        self.summary_is_stale |= import.report.removed != 0;
+        // A short list leaves that to the next comparison.
+        if import.done * SWEPT_AT >= self.ledger.len() as u64 {
+            self.sweep_filter();
+        }
         // A problem for `status`, and noted there.
         let _ = self.keep(&[]);
         import.report
@@ -97,7 +106,8 @@ impl Core {
         let subject = match item {
             ImportItem::Network(prefix) => Subject::Ip(prefix),
             ImportItem::Token(raw) => {
-                Subject::Device(token(raw.reveal(), self.key).map_err(|trouble| trouble.message)?)
+                let token = token(raw.reveal(), self.key).map_err(|trouble| trouble.message)?;
+                Subject::with_token(import.start.kind, token).ok_or("not a network, and networks were announced")?
             }
         };
         if import.start.remove {
@@ -112,6 +122,7 @@ impl Core {
             subject,
             scope: import.scope.clone(),
             action: import.start.action,
+            rate: import.start.rate,
             until: import.until,
             shorten: import.start.shorten,
             wide: import.start.wide,

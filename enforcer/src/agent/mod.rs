@@ -18,6 +18,7 @@ mod imports;
 mod names;
 mod notify;
 mod orders;
+mod places;
 mod reconcile;
 mod reload;
 mod reports;

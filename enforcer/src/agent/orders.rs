@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use enforcer_common::{AllowKind, SipKey, siphash};
+use enforcer_common::{AllowKind, SipKey, SubjectKind, siphash};
 use enforcer_policy::{
-    Allowed, Decision, Note, Order, Origin, Refusal, Scope, Subject, Token, mask, parse_flow, parse_prefix, put,
-    put_allow, remove, remove_allow,
+    Allowed, Decision, Endpoint, Note, Order, Origin, Refusal, Scope, Subject, Token, mask, parse_flow, parse_prefix,
+    put, put_allow, remove, remove_allow,
 };
 
 use super::clock;
 use super::core::{Core, trouble};
 use crate::apply::apply;
+use crate::config::Service;
 use crate::kernel::monotonic;
 use crate::store::Record;
 use crate::wire::{
-    AllowReport, AllowRequest, AllowedEntry, BlockReport, BlockRequest, Change, DecisionReport, Exit, REASON_MAX,
+    AllowReport, AllowRequest, AllowedEntry, BlockReport, BlockRequest, Change, DecisionReport, Exit, REASON_MAX, Raw,
     SubjectInput, Trouble, UnblockBy, UnblockReport,
 };
 
@@ -28,11 +29,13 @@ impl Core {
             subject: subject(&request.subject, self.key)?,
             scope: self.scope(request.scope.as_deref())?,
             action: request.action,
+            rate: request.rate,
             until: request.until(now),
             shorten: request.shorten,
             wide: request.wide,
             note: note(&request.reason, Origin::Cli, who)?,
         };
+        self.place(&order.scope)?;
         let before = self.ledger.get(&order.subject, &order.scope);
         let entropy = self.entropy();
         let blocked = self.ledger.block(order, now, entropy).map_err(|refusal| refused(&refusal))?;
@@ -80,13 +83,22 @@ impl Core {
                 doubts.push(format!("the allowlist entry {} wins over it", one.prefix));
             }
         }
-        if let Scope::Service(name) = &decision.scope
-            && self.config.services.iter().any(|service| *service.name == **name && !service.enforce)
+        if let Some(name) = decision.scope.service()
+            && self.config.services.iter().any(|service| service.name == name && !service.enforce)
         {
             doubts.push(format!("the service {name} only observes: it is counted, not refused"));
         }
-        if matches!(decision.subject, Subject::Device(_)) && self.config.services.is_empty() {
+        let kind = decision.subject.kind();
+        let mut services = self.config.services.iter();
+        let named = decision.scope.service().and_then(|name| services.clone().find(|service| service.name == name));
+        let meant = |service: &Service| named.is_none_or(|named| named.shares_a_port(service));
+        if kind.is_token() && self.config.services.is_empty() {
             doubts.push("no service is configured, so no request is looked at".to_owned());
+        } else if kind.is_token() && !services.any(|service| meant(service) && service.knows(kind)) {
+            let name = kind.name();
+            doubts.push(format!(
+                "the configuration does not say where requests carry a {name}: add {name} = [...] there"
+            ));
         }
         doubts
     }
@@ -108,7 +120,6 @@ impl Core {
         let took = clock::since(arrived);
         self.ledger.unblock_id(decision.id);
         self.enforcement.observe(took);
-        self.summary_is_stale = true;
         // A problem for `status`, and noted there: the kernel no longer refuses, which is what was asked for.
         let _ = self.keep(&[Record::Remove(decision.id)]);
         Ok(UnblockReport { ended: vec![(&decision).into()], enforced_in: Some(took), still: self.still(by) })
@@ -119,16 +130,18 @@ impl Core {
         let UnblockBy::Subject { subject: input, .. } = by else { return Vec::new() };
         match subject(input, self.key) {
             Ok(Subject::Ip(prefix)) => self.ledger.covering(prefix.address()).iter().map(Into::into).collect(),
-            Ok(Subject::Device(token)) => self.on_device(&token).iter().map(Into::into).collect(),
-            Ok(Subject::Flow(_)) | Err(_) => Vec::new(),
+            Ok(subject) => self.on_token(&subject).iter().map(Into::into).collect(),
+            Err(_) => Vec::new(),
         }
     }
 
-    /// All decisions on a device, whatever their scope.
-    pub(super) fn on_device(&self, token: &Token) -> Vec<Decision> {
-        let subject = Subject::Device(token.clone());
-        let scopes = self.config.services.iter().map(|service| Scope::named(&service.name));
-        std::iter::once(Scope::All).chain(scopes).filter_map(|scope| self.ledger.get(&subject, &scope)).collect()
+    /// All decisions on a token, whatever their scope; none for what has no token.
+    pub(super) fn on_token(&self, subject: &Subject) -> Vec<Decision> {
+        let services = self.config.services.iter().map(|service| Scope::named(&service.name));
+        let endpoints = self.ledger.endpoints().map(|endpoint| Scope::Endpoint(Arc::clone(endpoint)));
+        let scopes = std::iter::once(Scope::All).chain(services).chain(endpoints);
+        let scopes = scopes.filter(|_| subject.kind().is_token());
+        scopes.filter_map(|scope| self.ledger.get(subject, &scope)).collect()
     }
 
     /// Changes the allowlist.
@@ -187,11 +200,14 @@ impl Core {
         Ok(())
     }
 
-    /// A scope by the name of a configured service.
-    pub(super) fn scope(&self, name: Option<&str>) -> Result<Scope, Trouble> {
-        let Some(name) = name else { return Ok(Scope::All) };
-        if self.config.services.iter().any(|service| service.name == name) {
-            return Ok(Scope::named(name));
+    /// A scope by the name of a configured service, or an endpoint of one.
+    pub(super) fn scope(&self, text: Option<&str>) -> Result<Scope, Trouble> {
+        let scope = text.map_or(Ok(Scope::All), Scope::parse);
+        let scope = scope.map_err(|error| Trouble::new(Exit::Usage, error.to_string(), error.fault.mend()))?;
+        let Some(name) = scope.service() else { return Ok(scope) };
+        if let Some(service) = self.config.services.iter().find(|service| service.name == name) {
+            return if let Some(endpoint) = scope.endpoint() { below(service, endpoint) } else { Ok(()) }
+                .map(|()| scope);
         }
         let known: Vec<&str> = self.config.services.iter().map(|service| service.name.as_str()).collect();
         let hint = if known.is_empty() {
@@ -203,14 +219,31 @@ impl Core {
     }
 }
 
+/// An endpoint lies below one of the paths of its service.
+fn below(service: &Service, endpoint: &Endpoint) -> Result<(), Trouble> {
+    let paths = &service.paths;
+    if paths.is_empty() || paths.iter().any(|path| path.meets(endpoint.template())) {
+        return Ok(());
+    }
+    let known: Vec<String> = paths.iter().map(ToString::to_string).collect();
+    let message = format!("{endpoint} is no place of the service {}", service.name);
+    Err(Trouble::new(Exit::Refused, message, format!("write the whole path; the service has {}", known.join(", "))))
+}
+
 /// A subject as typed becomes one of the policy; the raw value of a token ends here.
 pub(super) fn subject(input: &SubjectInput, key: SipKey) -> Result<Subject, Trouble> {
     let wrong = |message: String| Trouble::new(Exit::Usage, message, "");
     match input {
-        SubjectInput::Device(raw) => Ok(Subject::Device(token(raw.reveal(), key)?)),
         SubjectInput::Flow(text) => parse_flow(text).map(Subject::Flow).map_err(|error| wrong(error.to_string())),
         SubjectInput::Ip(text) => parse_prefix(text).map(Subject::Ip).map_err(|error| wrong(error.to_string())),
+        SubjectInput::Token { kind, value } => with_token(*kind, value, key),
     }
+}
+
+/// The subject of a raw token.
+pub(super) fn with_token(kind: SubjectKind, value: &Raw, key: SipKey) -> Result<Subject, Trouble> {
+    let known = || Trouble::new(Exit::Usage, format!("{} has no token", kind.name()), "give it in its own form");
+    Subject::with_token(kind, token(value.reveal(), key)?).ok_or_else(known)
 }
 
 /// The keyed digest of a token, and its mask.

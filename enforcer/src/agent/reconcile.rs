@@ -2,12 +2,12 @@
 //! differences, and repairs. Also the work of every second: heartbeat, expiries.
 use std::collections::{BTreeMap, HashSet};
 
-use enforcer_policy::{Decision, Desired, MapOp, Subject, diff, put};
+use enforcer_policy::{Desired, MapOp, Subject, diff, put};
 
 use super::clock;
 use super::core::Core;
 use crate::apply::apply_one;
-use crate::config::{LostAgent, compile};
+use crate::config::LostAgent;
 use crate::kernel::KernelError;
 
 /// Decisions that end in one second, at most: the rest ends in the next. The kernel ignores them by itself.
@@ -85,18 +85,28 @@ impl Core {
         if steps != 0 {
             self.kernel.recount_small()?;
         }
-        if self.summary_is_stale {
-            self.kernel.sweep_summary(sources(&self.ledger.iter().collect::<Vec<_>>()).into_iter());
-            self.summary_is_stale = false;
-        }
+        self.sweep_filter();
         Ok(steps)
+    }
+
+    /// Clears what the filter holds in vain: removals and its own growth leave marks that are nobody's.
+    pub(super) fn sweep_filter(&mut self) {
+        self.kernel.sweep_filter(self.ledger.iter().filter_map(|decision| decision.subject.network()));
     }
 
     fn small_differences(&self) -> Result<Vec<MapOp>, KernelError> {
         let small = self.ledger.iter().filter(|decision| !matches!(decision.subject, Subject::Ip(_)));
         let mut desired = Desired::new(small, self.allowed(), &clock::both());
-        desired.services = compile(&self.config, &self.interfaces, self.side).services;
-        Ok(diff(&desired, &self.kernel.observed()?))
+        let compiled = self.compiled(self.side, &self.placed);
+        let mut ops: Vec<MapOp> = compiled.ops.into_iter().filter(|op| self.is_misplaced(op)).collect();
+        desired.services = compiled.services;
+        ops.extend(diff(&desired, &self.kernel.observed()?));
+        Ok(ops)
+    }
+
+    /// A place that the kernel does not hold as it should.
+    fn is_misplaced(&self, op: &MapOp) -> bool {
+        matches!(op, MapOp::PutPlace { index, place } if self.kernel.place(*index).as_ref() != Some(&**place))
     }
 
     fn missing_sources(&mut self) -> Result<u64, KernelError> {
@@ -118,7 +128,7 @@ impl Core {
         if self.kernel.sources_installed() == self.ledger.counts().addresses as u64 {
             return Ok(0);
         }
-        let prefixes = sources(&self.ledger.iter().collect::<Vec<_>>());
+        let prefixes: Vec<_> = self.ledger.iter().filter_map(|decision| decision.subject.network()).collect();
         let slots: HashSet<_> = prefixes.iter().filter_map(|prefix| self.kernel.source_slot(*prefix)).collect();
         let mut steps = self.kernel.retain_sources(|held| slots.contains(held));
         let wanted: HashSet<_> = prefixes.into_iter().collect();
@@ -139,17 +149,9 @@ impl Core {
         })
     }
 
-    /// The side of watchlists and notices that the pinned services use.
+    /// The side of watchlists, notices and places that the pinned services use.
     pub(super) fn observed_side(&self) -> Result<Option<u8>, KernelError> {
         let services: BTreeMap<_, _> = self.kernel.observed()?.services;
         Ok(services.values().next().map(|rule| rule.watchlist))
     }
-}
-
-fn sources(decisions: &[Decision]) -> Vec<enforcer_common::Prefix> {
-    let prefix = |decision: &Decision| match decision.subject {
-        Subject::Ip(prefix) => Some(prefix),
-        Subject::Device(_) | Subject::Flow(_) => None,
-    };
-    decisions.iter().filter_map(prefix).collect()
 }

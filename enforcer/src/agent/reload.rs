@@ -6,7 +6,7 @@ use enforcer_policy::{MapOp, put_allow, remove_allow};
 
 use super::core::{Core, trouble};
 use crate::apply::apply;
-use crate::config::{Agent, Config, compile};
+use crate::config::{Agent, Config};
 use crate::kernel::{KernelError, interfaces};
 use crate::wire::{Exit, Trouble};
 
@@ -45,7 +45,9 @@ impl Core {
         self.note_what_needs_a_restart(&config);
         self.interfaces = interfaces();
         let before = std::mem::replace(&mut self.config, config);
-        let mut ops = self.service_ops();
+        let endpoints = self.decided_endpoints();
+        let compiled = self.compiled(self.side ^ 1, &endpoints);
+        let mut ops = self.turning(&compiled);
         ops.push(self.lease());
         ops.extend(self.config.allow.iter().map(|entry| put_allow(&allowed(*entry, self.started))));
         let gone = before.allow.iter().filter(|old| self.config.allow.iter().all(|new| new.prefix != old.prefix));
@@ -56,26 +58,15 @@ impl Core {
             self.note_if_full(&error.source);
             return Err(trouble(&error));
         }
-        self.side ^= 1;
+        self.turned(endpoints, &compiled);
         self.tend_hooks();
         self.compare();
         Ok(())
     }
 
-    /// The services on the side not in use, then each turned to it; what is no longer configured goes last.
-    fn service_ops(&self) -> Vec<MapOp> {
-        let compiled = compile(&self.config, &self.interfaces, self.side ^ 1);
-        let mut ops = compiled.ops;
-        if let Ok(observed) = self.kernel.observed() {
-            let gone = observed.services.into_keys().filter(|key| !compiled.services.contains_key(key));
-            ops.extend(gone.map(|key| MapOp::RemoveService { key }));
-        }
-        ops
-    }
-
     /// What puts the services onto the interfaces there are now, on the side in use.
     pub(super) fn service_moves(&self) -> Result<Vec<MapOp>, KernelError> {
-        let wanted = compile(&self.config, &self.interfaces, self.side).services;
+        let wanted = self.compiled(self.side, &self.placed).services;
         let held = self.kernel.observed()?.services;
         let gone = held.keys().filter(|key| !wanted.contains_key(key)).map(|key| MapOp::RemoveService { key: *key });
         let new = wanted.iter().filter(|(key, rule)| held.get(key) != Some(rule));

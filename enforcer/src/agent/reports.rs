@@ -128,22 +128,19 @@ impl Core {
     }
 
     fn decisions(&self) -> PolicyCounts {
-        let [flows, identities] = self.kernel.small_installed();
-        let installed = [
-            (SubjectKind::Ip, self.kernel.sources_installed()),
-            (SubjectKind::Device, identities),
-            (SubjectKind::Flow, flows),
-        ];
+        let installed = |kind: &SubjectKind| KindCount { kind: *kind, count: self.kernel.installed(*kind) };
         PolicyCounts {
             intended: KindCount::list(self.ledger.counts()),
-            installed: installed.map(|(kind, count)| KindCount { kind, count }).to_vec(),
+            installed: SubjectKind::ALL.iter().map(installed).collect(),
         }
     }
 
     fn maps(&self) -> Vec<MapFill> {
         let fill =
             |fill: crate::kernel::Fill| MapFill { map: fill.map.to_owned(), used: fill.used, capacity: fill.capacity };
-        self.kernel.fill().into_iter().map(fill).collect()
+        let capacity = crate::config::PLACES_PER_SIDE as u64;
+        let places = MapFill { map: "places".to_owned(), used: self.places_used, capacity };
+        self.kernel.fill().into_iter().map(fill).chain([places]).collect()
     }
 
     fn events(&self) -> EventTotals {
@@ -164,15 +161,19 @@ impl Core {
 fn usual_verdict(reason: Reason) -> Option<Verdict> {
     use Reason as R;
     match reason {
-        R::BlockedDevice => None,
-        R::BlockedSource | R::BlockedFlow | R::RefusedRemainder | R::RefusalFailed => Some(Verdict::Drop),
-        R::ObservedSource | R::ObservedFlow | R::ObservedDevice => Some(Verdict::Observe),
+        R::BlockedDevice | R::BlockedSession | R::BlockedUser | R::BlockedApikey | R::BlockedForwarded => None,
+        R::OverLimit => Some(Verdict::Limit),
+        R::AmbiguousDenied => Some(Verdict::Deny),
+        R::Conflict | R::StrictRefused => Some(Verdict::Reset),
+        R::BlockedSource | R::BlockedFlow | R::RefusedRemainder | R::RefusalFailed | R::Ahead => Some(Verdict::Drop),
+        R::ObservedSource | R::ObservedFlow | R::ObservedRequest => Some(Verdict::Observe),
         R::Clean | R::Bypass | R::Allowed | R::LeaseLost | R::Expired | R::NotIp | R::Fragment => Some(Verdict::Pass),
         R::EthernetTruncated | R::VlanTooDeep | R::Ipv4Malformed | R::Ipv6Malformed => Some(Verdict::Pass),
         R::Ipv6TooDeep | R::TransportMalformed | R::RequestClean | R::RequestAnonymous => Some(Verdict::Pass),
         R::RequestBypass | R::RequestAllowed | R::RequestLeaseLost | R::RequestExpired => Some(Verdict::Pass),
-        R::NotHttp | R::Tls | R::Http2 | R::HeadIncomplete | R::HeadTooLong | R::TokenTooLong => Some(Verdict::Pass),
-        R::SegmentUnreadable => Some(Verdict::Pass),
+        R::WithinLimit | R::RequestAmbiguous | R::HeadTooLong | R::TokenTooLong => Some(Verdict::Pass),
+        R::HeadOpen | R::Body | R::Repeated | R::AheadObserved | R::Unfollowed | R::Evicted => Some(Verdict::Pass),
+        R::NotHttp | R::Tls | R::Http2 | R::SegmentUnreadable => Some(Verdict::Pass),
     }
 }
 
@@ -180,6 +181,7 @@ fn usual_verdict(reason: Reason) -> Option<Verdict> {
 pub(super) const fn verdict_of(action: Action) -> Verdict {
     match action {
         Action::Observe => Verdict::Observe,
+        Action::Limit => Verdict::Limit,
         Action::Deny => Verdict::Deny,
         Action::Reset => Verdict::Reset,
         Action::Drop => Verdict::Drop,

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::core::Core;
 use super::{Shared, clock, notify, reload, server};
 use crate::apply::{apply, apply_one};
-use crate::config::{Config, compile};
+use crate::config::Config;
 use crate::kernel::{EventRing, Kernel, Opened, Setup, interfaces, keep_only_needed, prepare};
 use crate::metrics;
 use crate::store::{Journal, Recovered, identity_key};
@@ -106,16 +106,18 @@ fn fill(core: &mut Core, opened: &Opened, bypass: bool) -> anyhow::Result<()> {
     core.interfaces = interfaces();
     // The programs that run now use the pinned side; the new configuration goes to the other.
     core.side = core.observed_side()?.map_or(0, |side| side ^ 1);
-    let compiled = compile(&core.config, &core.interfaces, core.side);
+    let endpoints = core.decided_endpoints();
+    let compiled = core.compiled(core.side, &endpoints);
     let mut ops = vec![core.lease()];
     ops.extend(core.allowed().iter().map(put_allow));
     if *opened != Opened::Adopted {
         ops.push(enforcer_policy::MapOp::Bypass(bypass));
     }
     apply(&mut core.kernel, &ops)?;
-    for op in compiled.ops {
-        apply_one(&mut core.kernel, &op)?;
+    for op in &compiled.ops {
+        apply_one(&mut core.kernel, op)?;
     }
+    core.take_places(endpoints, &compiled);
     let ended = core.ledger.expire(clock::now());
     core.forget(&ended);
     core.compare();

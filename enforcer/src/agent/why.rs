@@ -2,12 +2,12 @@
 use std::time::Duration;
 
 use enforcer_common::{
-    Action, Address, IdentityKey, Outcome, Prefix, Rule, SourceRule, SubjectKind, UNTIL_NEVER, Verdict,
+    Action, Address, AllowKind, IdentityKey, Outcome, Prefix, Rule, SourceRule, UNTIL_NEVER, Verdict,
 };
-use enforcer_policy::{Decision, Scope, Subject, Token};
+use enforcer_policy::{Decision, Scope, Subject};
 
 use super::core::Core;
-use super::orders::{exempts_requests, token};
+use super::orders::{exempts_requests, with_token};
 use super::reports::verdict_of;
 use crate::config::LostAgent;
 use crate::kernel::{Kernel, monotonic};
@@ -18,7 +18,7 @@ impl Core {
     pub(super) fn why(&self, subject: &WhySubject) -> Result<WhyReport, Trouble> {
         match subject {
             WhySubject::Ip(address) => Ok(self.why_address(*address, &address.to_string())),
-            WhySubject::Device(raw) => Ok(self.why_device(&token(raw.reveal(), self.key)?)),
+            WhySubject::Token { kind, value } => Ok(self.why_token(&with_token(*kind, value, self.key)?)),
             WhySubject::Decision(id) => {
                 let unknown = || {
                     Trouble::new(
@@ -35,7 +35,9 @@ impl Core {
     fn why_decision(&self, decision: &Decision) -> WhyReport {
         match &decision.subject {
             Subject::Ip(prefix) => self.why_address(prefix.address(), &prefix.to_string()),
-            Subject::Device(token) => self.why_device(token),
+            Subject::Device(_) | Subject::Session(_) | Subject::User(_) | Subject::ApiKey(_) => {
+                self.why_token(&decision.subject)
+            }
             Subject::Flow(key) => {
                 let held = self.kernel.flow(key).ok().flatten();
                 let entry = rule_entry("flows", decision.subject.to_string(), held);
@@ -49,10 +51,7 @@ impl Core {
 
     fn why_address(&self, address: Address, subject: &str) -> WhyReport {
         let decisions = self.ledger.covering(address);
-        let prefixes = decisions.iter().filter_map(|decision| match decision.subject {
-            Subject::Ip(prefix) => Some(prefix),
-            Subject::Device(_) | Subject::Flow(_) => None,
-        });
+        let prefixes = decisions.iter().filter_map(|decision| decision.subject.network());
         let held: Vec<(Prefix, Option<SourceRule>)> =
             prefixes.map(|prefix| (prefix, self.kernel.source(prefix))).collect();
         let entries = held.iter().map(|(prefix, rule)| source_entry(*prefix, *rule)).collect();
@@ -68,24 +67,28 @@ impl Core {
         };
         let allowed = self.allowed();
         report.allowed = allowed.iter().filter(|one| one.prefix.contains(address)).map(Into::into).collect();
+        if allowed.iter().any(|one| one.prefix.contains(address) && one.kind == AllowKind::Proxy) {
+            report.because.push(TRUSTED_PROXY.to_owned());
+        }
         self.conclude(&mut report, refuses, &[address], false);
         report
     }
 
-    fn why_device(&self, token: &Token) -> WhyReport {
-        let decisions = self.on_device(token);
-        let lookup = |scope: &Scope| IdentityKey::new(SubjectKind::Device, token.digest, scope.service_id());
+    fn why_token(&self, subject: &Subject) -> WhyReport {
+        let decisions = self.on_token(subject);
+        let digest = subject.token().map_or(0, |token| token.digest);
+        let lookup = |scope: &Scope| IdentityKey::new(subject.kind(), digest, scope.id());
         let held: Vec<(String, Option<Rule>)> = decisions
             .iter()
             .map(|decision| {
-                let text = format!("{} on {}", token.masked, decision.scope);
+                let text = format!("{} {subject} on {}", subject.kind().name(), decision.scope);
                 (text, self.kernel.identity(&lookup(&decision.scope)).ok().flatten())
             })
             .collect();
         let refuses = held.iter().filter_map(|(_, rule)| *rule).filter(|rule| rule.until() > monotonic());
         let refuses = refuses.map(|rule| verdict_of(rule.action())).max();
         let entries = held.into_iter().map(|(text, rule)| rule_entry("identities", text, rule)).collect();
-        let mut report = report(format!("device {}", token.masked), &decisions, entries);
+        let mut report = report(format!("{} {subject}", subject.kind().name()), &decisions, entries);
         for service in self.config.services.iter().filter(|service| !service.enforce) {
             report.because.push(format!("the service {} only observes", service.name));
         }
@@ -119,6 +122,7 @@ impl Core {
         }
         steps.push(match verdict {
             Verdict::Pass | Verdict::Observe => "it is counted and passes".to_owned(),
+            Verdict::Limit => "what is over the rate gets 429, the server's socket is reset".to_owned(),
             Verdict::Deny => "the client gets 403, the server's socket is reset".to_owned(),
             Verdict::Reset => "both sides get a reset".to_owned(),
             Verdict::Drop => "it is dropped".to_owned(),
@@ -126,6 +130,10 @@ impl Core {
         report.verdict = verdict;
     }
 }
+
+/// Said of every address on the allowlist as a proxy.
+const TRUSTED_PROXY: &str = "it is a trusted proxy: it can never be refused as a source, and the addresses it forwards for \
+                             are believed; its requests are judged by their own device, session, user, key and client address";
 
 /// A report without a verdict yet.
 fn report(subject: String, decisions: &[Decision], kernel: Vec<KernelEntry>) -> WhyReport {

@@ -42,6 +42,7 @@ pub fn apply_one(kernel: &mut Kernel, op: &MapOp) -> Result<(), KernelError> {
         MapOp::PutFlow { key, rule } => kernel.put_flow(*key, *rule),
         MapOp::PutIdentity { key, rule } => kernel.put_identity(*key, *rule),
         MapOp::PutNotice { index, notice } => kernel.put_notice(*index, notice),
+        MapOp::PutPlace { index, place } => kernel.put_place(*index, place),
         MapOp::PutService { key, rule } => kernel.put_service(*key, *rule),
         MapOp::PutSource { prefix, rule } => kernel.put_source(*prefix, *rule),
         MapOp::PutWatchlist { index, watchlist } => kernel.put_watchlist(*index, watchlist),
@@ -53,7 +54,8 @@ pub fn apply_one(kernel: &mut Kernel, op: &MapOp) -> Result<(), KernelError> {
     }
 }
 
-/// What takes `op` back, as the kernel is now. Refusals and watchlists are written to the side not in use, and need nothing.
+/// What takes `op` back, as the kernel is now. Refusals, watchlists and places are written to the side not in use, and need
+/// nothing.
 fn inverse(kernel: &Kernel, op: &MapOp) -> Option<MapOp> {
     match op {
         MapOp::Bypass(_) => kernel.bypass().ok().map(MapOp::Bypass),
@@ -78,6 +80,6 @@ fn inverse(kernel: &Kernel, op: &MapOp) -> Option<MapOp> {
             let (prefix, rule) = (*prefix, kernel.source(*prefix));
             Some(rule.map_or(MapOp::RemoveSource { prefix }, |rule| MapOp::PutSource { prefix, rule }))
         }
-        MapOp::PutNotice { .. } | MapOp::PutWatchlist { .. } => None,
+        MapOp::PutNotice { .. } | MapOp::PutPlace { .. } | MapOp::PutWatchlist { .. } => None,
     }
 }

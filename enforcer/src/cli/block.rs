@@ -3,8 +3,8 @@
 //! In: typed arguments. Out: a request, then what became of it. Never here: what may be decided (the agent says so).
 use std::path::PathBuf;
 
-use enforcer_common::{Action, SubjectKind};
-use enforcer_policy::{parse_flow, parse_prefix};
+use enforcer_common::{Action, Rate, SubjectKind};
+use enforcer_policy::{Scope, parse_flow, parse_prefix, parse_rate};
 
 use super::args::{BlockArgs, Globals, Target, UnblockArgs, ValueArgs};
 use super::client::Client;
@@ -19,10 +19,10 @@ use crate::wire::{BlockReport, BlockRequest, Exit, ImportStart, Raw, Request, Su
 pub(super) fn block(args: BlockArgs, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     match meaning(args.kind, args.who.clone())? {
         Subjects::Many { file, rejects } => {
-            import::import(&Import { start: start_of_block(args), file, rejects }, globals, out)
+            import::import(&Import { start: start_of_block(args)?, file, rejects }, globals, out)
         }
         Subjects::One(subject) => {
-            let request = Request::Block(request_of(args, subject));
+            let request = Request::Block(request_of(args, subject)?);
             let report = Client::open(globals)?.call(&request)?;
             out.report(&report, blocked_text).map(|()| Exit::Done)
         }
@@ -76,10 +76,15 @@ fn meaning(kind: SubjectKind, who: ValueArgs) -> Result<Subjects, Failure> {
 /// The value, looked at once here so that slips need no agent to be seen.
 fn subject(kind: SubjectKind, value: String) -> Result<SubjectInput, Failure> {
     match kind {
-        SubjectKind::Device if value.is_empty() => {
-            Err(wrong("the device's value is empty", "give the value of its header"))
+        SubjectKind::Device | SubjectKind::Session | SubjectKind::User | SubjectKind::ApiKey => {
+            if value.is_empty() {
+                return Err(wrong(
+                    format!("the {}'s value is empty", kind.name()),
+                    "give it as it stands in the request",
+                ));
+            }
+            Ok(SubjectInput::Token { kind, value: Raw::new(value) })
         }
-        SubjectKind::Device => Ok(SubjectInput::Device(Raw::new(value))),
         SubjectKind::Flow => match parse_flow(&value) {
             Ok(_) => Ok(SubjectInput::Flow(value)),
             Err(error) => Err(wrong(format!("{value:?}: {error}"), "")),
@@ -92,7 +97,8 @@ fn subject(kind: SubjectKind, value: String) -> Result<SubjectInput, Failure> {
 }
 
 fn ended(args: UnblockArgs) -> Result<Ending, Failure> {
-    let UnblockArgs { target, who, service } = args;
+    let UnblockArgs { target, who, service, scope } = args;
+    let scope = checked_scope(scope.or(service))?;
     let kind = match target {
         Target::Kind(kind) => kind,
         Target::Decision => return decision(who).map(Ending::By),
@@ -102,12 +108,13 @@ fn ended(args: UnblockArgs) -> Result<Ending, Failure> {
         Target::Id(_) => return Err(wrong("an id needs no value", "write: enforcer unblock ID")),
     };
     Ok(match meaning(kind, who)? {
-        Subjects::One(subject) => Ending::By(UnblockBy::Subject { subject, scope: service }),
+        Subjects::One(subject) => Ending::By(UnblockBy::Subject { subject, scope }),
         Subjects::Many { file, rejects } => {
             let start = ImportStart {
                 kind,
-                scope: service,
+                scope,
                 action: default_action(kind),
+                rate: None,
                 duration: None,
                 reason: String::new(),
                 shorten: false,
@@ -124,36 +131,64 @@ fn decision(who: ValueArgs) -> Result<UnblockBy, Failure> {
     id.parse().map(UnblockBy::Id).map_err(|error| wrong(format!("{id:?}: {error}"), ""))
 }
 
-fn request_of(args: BlockArgs, subject: SubjectInput) -> BlockRequest {
-    BlockRequest {
+fn request_of(args: BlockArgs, subject: SubjectInput) -> Result<BlockRequest, Failure> {
+    let (action, rate) = action_of(&args)?;
+    Ok(BlockRequest {
         subject,
-        scope: args.service,
-        action: args.action.unwrap_or_else(|| default_action(args.kind)),
+        scope: checked_scope(args.scope.or(args.service))?,
+        action,
+        rate,
         duration: args.duration,
         reason: args.reason,
         shorten: args.shorten,
         wide: args.wide,
-    }
+    })
 }
 
-fn start_of_block(args: BlockArgs) -> ImportStart {
-    ImportStart {
+fn start_of_block(args: BlockArgs) -> Result<ImportStart, Failure> {
+    let (action, rate) = action_of(&args)?;
+    Ok(ImportStart {
         kind: args.kind,
-        scope: args.service,
-        action: args.action.unwrap_or_else(|| default_action(args.kind)),
+        scope: checked_scope(args.scope.or(args.service))?,
+        action,
+        rate,
         duration: args.duration,
         reason: args.reason,
         shorten: args.shorten,
         wide: args.wide,
         remove: false,
+    })
+}
+
+/// What happens, and at which rate: a rate alone means a limit.
+fn action_of(args: &BlockArgs) -> Result<(Action, Option<Rate>), Failure> {
+    let given = args.rate.as_deref().map(|text| {
+        parse_rate(text, args.burst).map_err(|error| wrong(format!("{text:?}: {error}"), "such as --rate 60/m"))
+    });
+    let rate = given.transpose()?;
+    let default = if rate.is_some() { Action::Limit } else { default_action(args.kind) };
+    match (args.action.unwrap_or(default), rate) {
+        (Action::Limit, _) if !args.kind.is_token() => {
+            Err(wrong("packets cannot be limited, requests can", "limit a device, session, user or apikey"))
+        }
+        (Action::Limit, None) => Err(wrong("how many requests may pass is missing", "add a rate, such as --rate 60/m")),
+        (Action::Observe | Action::Deny | Action::Reset | Action::Drop, Some(_)) => {
+            Err(wrong("--rate goes with --action limit", "leave one of the two out"))
+        }
+        (action, rate) => Ok((action, rate)),
     }
 }
 
-/// A device's request can be answered; a packet can only be dropped.
+/// A request can be answered; a packet can only be dropped.
 const fn default_action(kind: SubjectKind) -> Action {
-    match kind {
-        SubjectKind::Device => Action::Deny,
-        SubjectKind::Flow | SubjectKind::Ip => Action::Drop,
+    if kind.is_token() { Action::Deny } else { Action::Drop }
+}
+
+/// The scope, looked at once here so that slips need no agent to be seen.
+fn checked_scope(scope: Option<String>) -> Result<Option<String>, Failure> {
+    match scope.as_deref().map(Scope::parse) {
+        Some(Err(error)) => Err(wrong(error.to_string(), error.fault.mend())),
+        Some(Ok(_)) | None => Ok(scope),
     }
 }
 
@@ -199,21 +234,56 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_denied_and_an_address_dropped_unless_told() {
+    fn a_token_is_denied_and_an_address_dropped_unless_told() {
         for (words, action) in [
             (["enforcer", "block", "device", "ABC"], Action::Deny),
+            (["enforcer", "block", "session", "ABC"], Action::Deny),
+            (["enforcer", "block", "apikey", "ABC"], Action::Deny),
             (["enforcer", "block", "ip", "192.0.2.1"], Action::Drop),
         ] {
             let Command::Block(args) = parse(&words) else { panic!("not block") };
             let Subjects::One(subject) = meaning(args.kind, args.who.clone()).unwrap() else { panic!("not one") };
-            assert_eq!(request_of(args, subject).action, action);
+            assert_eq!(request_of(args, subject).unwrap().action, action);
         }
     }
 
     #[test]
     fn slips_are_seen_before_the_agent_is_asked() {
-        for (kind, value) in [(SubjectKind::Ip, "192.0.2"), (SubjectKind::Flow, "tcp"), (SubjectKind::Device, "")] {
+        for (kind, value) in [
+            (SubjectKind::Ip, "192.0.2"),
+            (SubjectKind::Flow, "tcp"),
+            (SubjectKind::Device, ""),
+            (SubjectKind::User, ""),
+        ] {
             assert!(matches!(subject(kind, value.to_owned()), Err(Failure::Usage { .. })), "{value}");
+        }
+    }
+
+    fn asked(words: &[&str]) -> Result<BlockRequest, Failure> {
+        let words = [&["enforcer", "block"], words].concat();
+        let Command::Block(args) = parse(&words) else { panic!("not block") };
+        let Subjects::One(subject) = meaning(args.kind, args.who.clone())? else { panic!("not one") };
+        request_of(args, subject)
+    }
+
+    #[test]
+    fn a_limit_is_read_with_its_rate_and_scope() {
+        let scope = "pay:GET /accounts/{id}";
+        let request = asked(&["apikey", "K", "--scope", scope, "--action", "limit", "--rate", "60/m"]).unwrap();
+        assert_eq!((request.scope.as_deref(), request.action), (Some(scope), Action::Limit));
+        assert_eq!(request.rate, Some(Rate { per_minute: 60, burst: 1 }));
+        let request = asked(&["session", "S", "--rate", "10/s", "--burst", "50", "--service", "pay"]).unwrap();
+        assert_eq!((request.scope.as_deref(), request.action), (Some("pay"), Action::Limit));
+        assert_eq!(request.rate, Some(Rate { per_minute: 600, burst: 50 }));
+        for words in [
+            &["session", "S", "--action", "limit"][..],
+            &["session", "S", "--action", "deny", "--rate", "60/m"],
+            &["session", "S", "--rate", "often"],
+            &["ip", "192.0.2.1", "--rate", "60/m"],
+            &["session", "S", "--scope", "pay:GET /a/../b"],
+            &["session", "S", "--scope", "pay/accounts"],
+        ] {
+            assert!(matches!(asked(words), Err(Failure::Usage { .. })), "{words:?}");
         }
     }
 

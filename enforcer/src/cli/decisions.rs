@@ -8,14 +8,14 @@ use crate::wire::{AllowedEntry, DecisionReport, Word as _};
 
 /// One line per decision; without titles on the pages after the first.
 pub(super) fn table(decisions: &[DecisionReport], now: Moment, titles: bool, colour: bool) -> String {
-    let mut grid = Grid::new(&["ID", "KIND", "SUBJECT", "SERVICE", "ACTION", "ENDS", "BY", "REASON"], colour);
+    let mut grid = Grid::new(&["ID", "KIND", "SUBJECT", "WHERE", "ACTION", "ENDS", "BY", "REASON"], colour);
     for decision in decisions {
         grid.row([
             word(decision.id.to_string()),
             word(decision.kind.name()),
             word(&decision.subject),
-            word(decision.service.as_deref().unwrap_or("all")),
-            word(decision.action.name()),
+            word(scope(decision).unwrap_or_else(|| "all".to_owned())),
+            word(action(decision)),
             word(end(decision.until, now)),
             maybe(filled(&decision.approved_by)),
             maybe(filled(&decision.reason)),
@@ -42,15 +42,27 @@ pub(super) fn allowlist(entries: &[AllowedEntry], now: Moment, colour: bool) -> 
 
 /// One decision in a sentence: `deny device AB…YZ on pay until 2026-01-01 00:00:00Z (0192abcdef012345)`.
 pub(super) fn sentence(decision: &DecisionReport) -> String {
-    let place = decision.service.as_deref().map_or_else(|| "everywhere".to_owned(), |name| format!("on {name}"));
+    let place = scope(decision).map_or_else(|| "everywhere".to_owned(), |scope| format!("on {scope}"));
     let until = decision.until.map_or_else(|| "until unblocked".to_owned(), |until| format!("until {}", time(until)));
     clean(&format!(
         "{} {} {} {place} {until} ({})",
-        decision.action.name(),
+        action(decision),
         decision.kind.name(),
         decision.subject,
         decision.id
     ))
+}
+
+/// Service or endpoint, as `--scope` takes it; `None` is everywhere.
+fn scope(decision: &DecisionReport) -> Option<String> {
+    let service = decision.service.as_deref()?;
+    Some(decision.endpoint.as_ref().map_or_else(|| service.to_owned(), |place| format!("{service}:{place}")))
+}
+
+/// The action, with its rate: `limit 60/m burst 3`.
+fn action(decision: &DecisionReport) -> String {
+    let name = decision.action.name();
+    decision.rate.map_or_else(|| name.to_owned(), |rate| format!("{name} {}/m burst {}", rate.per_minute, rate.burst))
 }
 
 fn filled(text: &str) -> Option<&str> {

@@ -14,7 +14,7 @@ use crate::wire::{Exit, FrameError, Trouble};
 #[derive(Debug, Error)]
 pub enum Failure {
     /// The agent side failed before there was an agent to ask.
-    #[error("{0:#}")]
+    #[error("{}", chain(.0.as_ref()))]
     Agent(anyhow::Error),
     /// Nobody reads what is written.
     #[error("the output was closed")]
@@ -156,13 +156,32 @@ impl Failure {
     }
 }
 
-/// An error and what caused it, on one line.
+/// An error and what caused it, on one line. Many errors name their cause themselves: that is not said twice.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
-        text = format!("{text}: {source}");
+        let cause = source.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
         next = source.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let system = || io::Error::from_raw_os_error(libc::ENOENT);
+        let kernel = crate::kernel::KernelError::System { step: "read the clock", source: system() };
+        let told = system().to_string();
+        let failure = Failure::Agent(anyhow::Error::new(kernel).context("starting"));
+        assert_eq!(failure.to_string(), format!("starting: failed to read the clock: {told}"));
+        let frame = Failure::Frame(FrameError::Read(system()));
+        assert!(frame.to_string().ends_with(&format!("reading from the socket failed: {told}")), "{frame}");
+    }
 }

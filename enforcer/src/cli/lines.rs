@@ -63,8 +63,8 @@ impl<R: BufRead> Lines<R> {
     fn entry(&self) -> Entry {
         match (std::str::from_utf8(&self.line), self.kind) {
             (Err(_), _) => Entry::Rejected("not UTF-8".to_owned()),
-            (Ok(line), SubjectKind::Device) => device(line, self.number == 1),
-            (Ok(line), SubjectKind::Flow | SubjectKind::Ip) => network(line),
+            (Ok(line), kind) if kind.is_token() => token(line, self.number == 1),
+            (Ok(line), _) => network(line),
         }
     }
 
@@ -92,7 +92,7 @@ fn network(line: &str) -> Entry {
     }
 }
 
-fn device(line: &str, first: bool) -> Entry {
+fn token(line: &str, first: bool) -> Entry {
     let line = if first { line.strip_prefix('\u{feff}').unwrap_or(line) } else { line };
     let value = line.trim_ascii();
     if value.is_empty() || value.starts_with('#') {
@@ -116,10 +116,12 @@ mod tests {
     }
 
     #[test]
-    fn devices_are_values_and_comments() {
+    fn tokens_are_values_and_comments() {
         let token = |value: &str| Entry::Item(ImportItem::Token(Raw::new(value)));
-        let entries = all("\u{feff}ABC\r\n\n# no\n a,b #c \nend".as_bytes(), SubjectKind::Device);
-        assert_eq!(entries, [token("ABC"), Entry::Empty, Entry::Empty, token("a,b #c"), token("end")]);
+        for kind in [SubjectKind::Device, SubjectKind::Session, SubjectKind::User, SubjectKind::ApiKey] {
+            let entries = all("\u{feff}ABC\r\n\n# no\n a,b #c \nend".as_bytes(), kind);
+            assert_eq!(entries, [token("ABC"), Entry::Empty, Entry::Empty, token("a,b #c"), token("end")]);
+        }
         let long = "x".repeat(TOKEN + 1);
         assert!(matches!(all(long.as_bytes(), SubjectKind::Device).as_slice(), [Entry::Rejected(_)]));
     }

@@ -16,7 +16,7 @@ const PAGE: u32 = 5000;
 pub(super) fn list(args: ListArgs, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     let mut client = Client::open(globals)?;
     let left = if args.limit == 0 { u64::MAX } else { args.limit };
-    let mut request = ListRequest { kind: args.kind, scope: args.service, after: None, limit: PAGE };
+    let mut request = ListRequest { kind: args.kind, scope: args.scope.or(args.service), after: None, limit: PAGE };
     let mut pages = Pages { left, shown: 0 };
     loop {
         request.limit = u32::try_from(pages.left).unwrap_or(PAGE).min(PAGE);

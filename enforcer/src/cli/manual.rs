@@ -149,11 +149,13 @@ const GROUPS: &[(&str, &[&str])] = &[
 const LONG_ABOUT: &str = "\
 Refuses blocked devices, addresses and connections in the kernel of the host that serves your APIs.
 
-Packets of blocked addresses are dropped before the network stack sees them. A request of a blocked device is answered \
-with 403 and a notice while other requests on the same load balancer go on; the application never sees it.
+Packets of blocked addresses are dropped before the network stack sees them. A request of a blocked device, session, user \
+or key is answered with 403 and a notice while other requests on the same load balancer go on; the application never \
+sees it. A limited one gets 429 for what is over its rate.
 
-A decision says who (ip, device, flow), where (everywhere or one service), what (observe, deny, reset, drop) and how \
-long. The allowlist beats every decision, and what cannot be parsed passes.";
+A decision says who (ip, device, session, user, apikey, flow), where (everywhere, one service, or one endpoint of it), \
+what (observe, limit, deny, reset, drop) and how long. The allowlist beats every decision, and what cannot be parsed \
+passes.";
 
 const EXAMPLES: &[(&str, &[&str])] = &[
     (
@@ -167,6 +169,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "Refuse a device on one service, with the service's notice",
         &["enforcer block device --value ABC123 --service pay --action deny --for 1d"],
+    ),
+    (
+        "Close one endpoint to a partner, and slow it down on all others",
+        &[
+            "enforcer block apikey K-4711 --scope \"pay:GET /accounts/{id}\" --for 1d",
+            "enforcer block apikey K-4711 --service pay --action limit --rate 60/m --burst 10",
+            "enforcer why apikey K-4711",
+        ],
     ),
     (
         "Only count what a decision would refuse",
@@ -201,17 +211,30 @@ Environment:
 const BLOCK: &str = "\
 Blocking the same subject again extends the decision and keeps its id; it never ends earlier unless --shorten says so.
 
-A device is known by the value of the header that the service watches. The value is digested by the agent and not \
-stored. Other users of this host can see command lines: use --file - to keep a value out of them.
+A device, session, user or apikey is known by a token in the request: a header, a cookie, a bearer token, as the \
+configuration says. The value is digested by the agent and not stored. Other users of this host can see command lines: \
+use --file - to keep a value out of them.
+
+A scope is a service, or one endpoint of it: the service, a colon, a method (or none for any) and a path. {name} stands \
+for any one segment, and /** at the end for everything below. What servers could read in two ways (percent signs, dot \
+segments, empty segments) is refused in a scope; in a request it counts as every endpoint with its method, so that no \
+spelling walks around a decision.
+
+A limit lets requests pass at a rate, some of them at once (--burst), and answers the rest with 429 and Retry-After. It \
+counts in whole requests per minute (what is given per hour is rounded down, one at least), for each subject and scope, \
+on this host.
 
 In a file of networks each line holds an address or a network, alone or as the first CSV column; #, ; and // begin a \
-comment. In a file of devices each line is one value; empty lines and lines that begin with # are left out. Lines that \
+comment. In a file of tokens each line is one value; empty lines and lines that begin with # are left out. Lines that \
 cannot be read are reported by number, the others are blocked, and the exit code is 5.
 
 Examples:
   enforcer block ip 2001:db8::/48 --for 1d12h
   enforcer block flow \"tcp 203.0.113.7:5555 > 192.0.2.1:443\" --for 10m
-  enforcer block device --file stolen.txt --service pay --reason \"stolen phones\"";
+  enforcer block device --file stolen.txt --service pay --reason \"stolen phones\"
+  enforcer block session 8f3a2c --for 12h --reason \"stolen session\"
+  enforcer block user alice --scope \"pay:POST /transfers\" --action limit --rate 2/m
+  enforcer block apikey K-4711 --scope \"pay:/admin/**\"";
 
 const ALLOW: &str = "\
 The allowlist is checked first, in the kernel. Entries of the configuration file are changed there.

@@ -9,6 +9,7 @@ mod args;
 mod block;
 mod client;
 mod config;
+mod decide_args;
 mod decisions;
 mod doctor;
 mod events;

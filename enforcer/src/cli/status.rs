@@ -91,7 +91,7 @@ fn attachments(report: &StatusReport, colour: bool) -> Option<String> {
 }
 
 fn services(services: &[ServiceReport], colour: bool) -> Option<String> {
-    let titles = ["SERVICE", "PORTS", "INTERFACES", "MODE", ">PASS", ">OBSERVE", ">DENY", ">RESET", ">DROP"];
+    let titles = ["SERVICE", "PORTS", "INTERFACES", "MODE", ">PASS", ">OBSERVE", ">LIMIT", ">DENY", ">RESET", ">DROP"];
     let mut grid = Grid::new(&titles, colour);
     for service in services {
         let ports: Vec<String> = service.ports.iter().map(ToString::to_string).collect();

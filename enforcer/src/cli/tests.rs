@@ -78,7 +78,9 @@ fn decision(id: u64) -> DecisionReport {
         kind: SubjectKind::Device,
         subject: "AB…YZ".to_owned(),
         service: Some("pay".to_owned()),
+        endpoint: None,
         action: Action::Deny,
+        rate: None,
         until: None,
         reason: "stolen\u{1b}[2J".to_owned(),
         origin: Origin::Cli,
@@ -137,7 +139,7 @@ fn a_refusal_shows_the_agents_words_and_code() {
 fn block_asks_and_tells() {
     let (_dir, path) = agent(|request| {
         let Request::Block(block) = request else { panic!("{request:?}") };
-        assert_eq!(block.subject, SubjectInput::Device(Raw::new("-ABC")));
+        assert_eq!(block.subject, SubjectInput::Token { kind: SubjectKind::Device, value: Raw::new("-ABC") });
         assert_eq!((block.action, block.duration), (Action::Deny, Some(Duration::from_hours(2))));
         let warnings = vec!["service pay only observes".to_owned()];
         let enforced_in = Some(Duration::from_micros(400));
@@ -321,7 +323,7 @@ fn status() -> StatusReport {
             ports: vec![80, 8080],
             interfaces: vec!["eth0".to_owned(), "lo".to_owned()],
             mode: "enforce".to_owned(),
-            requests: VerdictCount::list(&[1_234_567, 0, 89, 0, 0]),
+            requests: VerdictCount::list(&[1_234_567, 0, 7, 89, 0, 0]),
         }],
         decisions: PolicyCounts { intended: kinds(1_000_000, 4), installed: kinds(1_000_000, 3) },
         allowed: 2,
@@ -341,7 +343,7 @@ fn top_shows_rates() {
         reasons: vec![
             ReasonCount::new(Reason::Clean, Counter { count: packets, bytes: packets * 100 }),
             ReasonCount::new(Reason::BlockedSource, Counter { count: packets * 9, bytes: packets * 1000 }),
-            ReasonCount::new(Reason::BlockedDevice, Counter { count: requests[2], bytes: 0 }),
+            ReasonCount::new(Reason::BlockedDevice, Counter { count: requests[3], bytes: 0 }),
             ReasonCount::new(Reason::Http2, Counter::default()),
         ],
         services: vec![ServiceRequests { name: "pay".to_owned(), requests: VerdictCount::list(&requests) }],
@@ -349,7 +351,7 @@ fn top_shows_rates() {
         events: EventTotals { seen: 7, lost: 1 },
         recent: vec![event(); 9],
     };
-    let (before, after) = (snapshot(1000, 0, [0; 5]), snapshot(3000, 2_000_000, [100, 0, 50, 0, 0]));
+    let (before, after) = (snapshot(1000, 0, [0; 6]), snapshot(3000, 2_000_000, [100, 0, 20, 50, 0, 0]));
     golden("cli/top.txt", &super::top_text::picture(&before, &after, false));
     // Counters that went back count from zero.
     let again = super::top_text::picture(&after, &before, false);

@@ -50,7 +50,7 @@ impl Rates<'_> {
         let after = self.after;
         let state = if after.bypass { "BYPASS ON: everything passes" } else { "enforcing" };
         let mut text = format!("enforcer top  {}  {} cpus  {state}\n", time(after.at), after.cpus);
-        for (layer, what) in [("packet", "packets"), ("request", "requests")] {
+        for (layer, what) in [("packet", "packets"), ("request", "requests"), ("stream", "segments")] {
             let (all, refused) = self.layer(layer);
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{what:<8}  {:>12}/s, refused {:>12}/s", grouped(all), grouped(refused));
@@ -105,7 +105,7 @@ impl Rates<'_> {
     }
 
     fn services(&self, colour: bool) -> String {
-        let titles = ["SERVICE", ">PASS/S", ">OBSERVE/S", ">DENY/S", ">RESET/S", ">DROP/S", ">TOTAL"];
+        let titles = ["SERVICE", ">PASS/S", ">OBSERVE/S", ">LIMIT/S", ">DENY/S", ">RESET/S", ">DROP/S", ">TOTAL"];
         let mut grid = Grid::new(&titles, colour);
         for service in &self.after.services {
             let mut cells = vec![word(&service.name)];
@@ -130,6 +130,14 @@ const fn refuses(reason: Reason) -> bool {
         Reason::BlockedSource
             | Reason::BlockedFlow
             | Reason::BlockedDevice
+            | Reason::BlockedSession
+            | Reason::BlockedUser
+            | Reason::BlockedApikey
+            | Reason::BlockedForwarded
+            | Reason::OverLimit
+            | Reason::AmbiguousDenied
+            | Reason::Conflict
+            | Reason::StrictRefused
             | Reason::RefusedRemainder
             | Reason::RefusalFailed
     )

@@ -3,7 +3,7 @@
 //! In: typed arguments. Out: a request, then the answer as text. Never here: the reasoning (the agent does it).
 use std::fmt::Write as _;
 
-use enforcer_common::Verdict;
+use enforcer_common::{SubjectKind, Verdict};
 use enforcer_policy::{Moment, parse_prefix};
 
 use super::args::{Globals, WhyArgs, WhyKind};
@@ -28,13 +28,20 @@ fn meaning(args: WhyArgs) -> Result<WhySubject, Failure> {
     let wrong = |why: String, hint| Failure::Usage { message: format!("{value:?}: {why}"), hint };
     match kind {
         WhyKind::Decision => value.parse().map(WhySubject::Decision).map_err(|error| wrong(format!("{error}"), "")),
-        WhyKind::Device => Ok(WhySubject::Device(Raw::new(value))),
+        WhyKind::ApiKey => Ok(token(SubjectKind::ApiKey, value)),
+        WhyKind::Device => Ok(token(SubjectKind::Device, value)),
+        WhyKind::Session => Ok(token(SubjectKind::Session, value)),
+        WhyKind::User => Ok(token(SubjectKind::User, value)),
         WhyKind::Ip => match parse_prefix(&value) {
             Ok(prefix) if prefix.length() == 128 => Ok(WhySubject::Ip(prefix.address())),
             Ok(_) => Err(wrong("this is a network".to_owned(), "ask about one address of it")),
             Err(error) => Err(wrong(error.to_string(), "")),
         },
     }
+}
+
+fn token(kind: SubjectKind, value: String) -> WhySubject {
+    WhySubject::Token { kind, value: Raw::new(value) }
 }
 
 /// The whole answer.
@@ -60,6 +67,7 @@ const fn outcome(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "passes",
         Verdict::Observe => "passes, and is counted",
+        Verdict::Limit => "passes up to its rate; what is over it gets a 429 with the notice",
         Verdict::Deny => "is denied: gets a 403 with the notice",
         Verdict::Reset => "is reset",
         Verdict::Drop => "is dropped",

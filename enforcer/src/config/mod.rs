@@ -6,8 +6,10 @@
 //! To add a key: a field below, its default, and one `find` in the reading of its section; then a line in `example.toml`.
 mod compile;
 mod duration;
+mod identity;
 mod network;
 mod notice;
+mod places;
 mod problem;
 mod reader;
 mod sections;
@@ -18,12 +20,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use enforcer_common::{AllowKind, Prefix};
+use enforcer_common::{AllowKind, Prefix, SubjectKind, Take};
+use enforcer_policy::Template;
 use toml::de::DeTable;
 
-pub use compile::{Compiled, SERVICES_PER_SIDE, compile};
+pub use compile::{Compiled, SERVICES_PER_SIDE, Scene, compile};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use notice::{HOLE, NoticeText, NoticeType};
+pub use places::PLACES_PER_SIDE;
 pub use problem::{Problem, Problems};
 
 /// Where the file lies unless the command line says otherwise.
@@ -107,12 +111,20 @@ pub struct Limits {
     pub spill: u32,
     /// Blocked connections.
     pub flows: u32,
-    /// Blocked devices.
+    /// Blocked and limited devices, sessions, users and keys.
     pub identities: u32,
     /// Entries of the allowlist.
     pub allow: u32,
     /// Refused connections that are remembered.
     pub refused_connections: u32,
+    /// Connections without a local socket that are followed.
+    pub streams: u32,
+    /// Request heads that are held while they are not whole.
+    pub heads: u32,
+    /// Limited subjects whose rate is counted.
+    pub buckets: u32,
+    /// Sessions whose user is known.
+    pub session_users: u32,
     /// Bytes of the event ring; a power of two.
     pub ring_bytes: u32,
     /// Packet events per second and CPU at most.
@@ -128,21 +140,60 @@ pub struct Service {
     pub ports: Vec<u16>,
     /// Interfaces its requests arrive on.
     pub interfaces: Vec<String>,
+    /// Host names, in lower case; none means any.
+    pub hosts: Vec<String>,
+    /// What its paths begin with; none means any.
+    pub paths: Vec<Template>,
     /// False: decisions are counted and not carried out.
     pub enforce: bool,
-    /// Where the device's token stands.
-    pub devices: Vec<DeviceRule>,
+    /// What is done with connections that are out of the ordinary.
+    pub manners: Manners,
+    /// Where requests say who they are.
+    pub identities: Vec<IdentityRule>,
     /// What a refused client reads.
     pub notice: NoticeText,
 }
 
-/// One place of a device's token.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DeviceRule {
-    /// The header, in any case.
+/// What is done with connections that are out of the ordinary.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Manners {
+    /// What cannot be followed is refused.
+    pub strict: bool,
+    /// Requests that servers read differently are refused.
+    pub deny_ambiguous: bool,
+    /// Connections of trusted proxies begin with a PROXY header.
+    pub proxy_protocol: bool,
+}
+
+/// One place where requests say who they are.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct IdentityRule {
+    /// Who: the owner of a token, or (`ip`) a forwarded address.
+    pub kind: SubjectKind,
+    /// The header, in lower case.
     pub header: String,
-    /// What stands before the token in the value; without it the whole value is the token.
-    pub pattern: Option<String>,
+    /// How it stands there.
+    pub take: Take,
+    /// What `take` needs to find it.
+    pub pattern: String,
+}
+
+impl Service {
+    /// True when it is told apart from others on its ports neither by host nor by path.
+    pub fn is_whole_port(&self) -> bool {
+        self.hosts.is_empty() && self.paths.is_empty()
+    }
+
+    /// True when a port of one interface belongs to both; so it is with itself.
+    pub fn shares_a_port(&self, other: &Self) -> bool {
+        self.interfaces.iter().any(|name| other.interfaces.contains(name))
+            && self.ports.iter().any(|port| other.ports.contains(port))
+    }
+
+    /// True when its requests are looked at for this kind of subject.
+    pub fn knows(&self, kind: SubjectKind) -> bool {
+        self.identities.iter().any(|rule| rule.kind == kind)
+    }
 }
 
 /// An entry of the allowlist.
@@ -196,6 +247,10 @@ impl Default for Limits {
             identities: 100_000,
             allow: 4096,
             refused_connections: 16_384,
+            streams: 16_384,
+            heads: 2048,
+            buckets: 16_384,
+            session_users: 65_536,
             ring_bytes: 1 << 20,
             events_per_second: 100,
         }

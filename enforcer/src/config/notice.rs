@@ -39,17 +39,26 @@ impl NoticeType {
 }
 
 impl NoticeText {
-    /// The complete answer: status line, headers, body, with zeros where the id goes.
+    /// The complete refusal: status line, headers, body, with zeros where the id goes.
     ///
     /// The id begins at an even offset, so that the kernel corrects checksums by whole words.
     pub fn render(&self) -> Notice {
+        self.answer("403 Forbidden", "")
+    }
+
+    /// The same for who has sent too many requests.
+    pub fn render_limited(&self) -> Notice {
+        self.answer("429 Too Many Requests", "Retry-After: 60\r\n")
+    }
+
+    fn answer(&self, status: &str, header: &str) -> Notice {
         let body = self.fitting_body();
         let sent = body.replacen(HOLE, ZEROS, 1);
         let hole = body.find(HOLE);
         let head = |pad: &str| {
             let (kind, length) = (self.content_type.header(), sent.len());
             format!(
-                "HTTP/1.1 403 Forbidden\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\
+                "HTTP/1.1 {status}\r\n{header}Content-Type: {kind}\r\nContent-Length: {length}\r\n\
                  Cache-Control: {pad}no-store\r\nConnection: close\r\n\r\n"
             )
         };
@@ -118,7 +127,7 @@ fn narrow(length: usize) -> u32 {
 
 const ZEROS: &str = "0000000000000000";
 /// More than the head of an answer ever has.
-const HEAD: usize = 160;
+const HEAD: usize = 192;
 
 const _: () = assert!(ZEROS.len() == NOTICE_ID);
 const _: () = assert!(HEAD + NOTICE_BODY + NOTICE_ID <= NOTICE);
@@ -145,6 +154,19 @@ mod tests {
         assert!(lines.contains(&"Connection: close"));
         let at = notice.id_offset as usize;
         assert_eq!(&text[at..at + 16], ZEROS);
+    }
+
+    #[test]
+    fn who_is_limited_is_told_when_to_come_back() {
+        for before in [0, 1] {
+            let body = format!("{}{HOLE}", "x".repeat(before));
+            let notice = NoticeText { content_type: NoticeType::Text, body }.render_limited();
+            let text = String::from_utf8(notice.bytes[..notice.length as usize].to_vec()).unwrap();
+            assert!(text.starts_with("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 60\r\n"), "{text}");
+            assert_eq!((notice.id_offset % 2, &text[notice.id_offset as usize..]), (0, ZEROS));
+        }
+        let longest = NoticeText { content_type: NoticeType::Text, body: "x".repeat(NOTICE_BODY) }.render_limited();
+        assert!(longest.length as usize <= NOTICE);
     }
 
     #[test]

@@ -130,6 +130,15 @@ impl<'d> Value<'d> {
         number
     }
 
+    /// True or false.
+    pub(super) fn boolean(&self, report: &mut Report) -> Option<bool> {
+        let found = self.item.as_bool();
+        if found.is_none() {
+            self.wrong_type(report, "true or false", "write true or false without quotes");
+        }
+        found
+    }
+
     /// One of a few words.
     pub(super) fn choice<T: Copy>(&self, report: &mut Report, choices: &[(&'static str, T)]) -> Option<T> {
         let text = self.text(report)?;
@@ -197,6 +206,11 @@ impl<'d> Section<'d> {
     /// The whole document.
     pub(super) fn root(table: &'d DeTable<'d>) -> Self {
         Self { table, at: 0, place: String::new(), asked: Vec::new() }
+    }
+
+    /// Where it begins in the text.
+    pub(super) fn at(&self) -> usize {
+        self.at
     }
 
     /// The place of this table.

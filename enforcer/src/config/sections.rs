@@ -128,6 +128,10 @@ fn limits(mut section: Section<'_>, report: &mut Report) -> Limits {
         ("identities", 1..=4_194_304, &mut limits.identities),
         ("allow", 1..=65_536, &mut limits.allow),
         ("refused_connections", 16..=1_048_576, &mut limits.refused_connections),
+        ("streams", 16..=1_048_576, &mut limits.streams),
+        ("heads", 16..=65_536, &mut limits.heads),
+        ("buckets", 16..=1_048_576, &mut limits.buckets),
+        ("session_users", 16..=4_194_304, &mut limits.session_users),
         ("ring_bytes", RING, &mut limits.ring_bytes),
         ("events_per_second", 1..=1_000_000, &mut limits.events_per_second),
     ] {

@@ -2,23 +2,26 @@
 //!
 //! In: the `[[service]]` tables. Out: [`Service`]s that do not get in each other's way. Never here: interface numbers.
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
 
-use enforcer_common::limits::{SERVICE_PORTS, WATCH_NAME, WATCH_PATTERN, WATCHES};
-use enforcer_policy::service_id;
+use enforcer_common::Watchlist;
+use enforcer_common::limits::{SERVICE_PORTS, WATCHES};
+use enforcer_policy::{Template, service_id};
 
-use super::compile::{SERVICES_PER_SIDE, WatchName};
+use super::compile::SERVICES_PER_SIDE;
 use super::notice::notice;
+use super::places::{PLACES_PER_SIDE, fixed};
 use super::reader::{Report, Section, Value};
 use super::suggest::shown;
-use super::{DeviceRule, NoticeText, Service};
+use super::{IdentityRule, Manners, NoticeText, Service, identity};
 
 /// What the services read so far have taken.
 #[derive(Default)]
 struct Taken {
     names: BTreeMap<String, usize>,
     ids: BTreeMap<u32, String>,
-    listeners: BTreeMap<(String, u16), String>,
-    watches: BTreeSet<WatchName>,
+    listeners: BTreeMap<(String, u16), Vec<(String, Service)>>,
+    watches: BTreeSet<IdentityRule>,
 }
 
 /// Reads all services; one that names no interfaces listens on those of the fast path.
@@ -28,10 +31,16 @@ pub(super) fn services(sections: Vec<Section<'_>>, fastpath: &[String], report: 
     for section in sections {
         if services.len() == SERVICES_PER_SIDE {
             let what = format!("there are more than {SERVICES_PER_SIDE} services");
-            section.refuse(report, what, "join services that share their devices and their notice");
+            section.refuse(report, what, "join services that share their subjects and their notice");
             break;
         }
+        let (at, place) = (section.at(), section.place().to_owned());
         services.push(service(section, fastpath, &mut taken, report));
+        if fixed(&services) > PLACES_PER_SIDE {
+            let what = format!("the hosts and paths of the services make more than {PLACES_PER_SIDE} places");
+            report.refuse(at, &place, what, "name fewer hosts or paths: each host counts with each path");
+            break;
+        }
     }
     services
 }
@@ -61,18 +70,126 @@ fn service(mut section: Section<'_>, fastpath: &[String], taken: &mut Taken, rep
         None => inherited(&mut section, fastpath, report),
     };
     let owner = name.clone().unwrap_or_else(|| section.place().to_owned());
-    let ports = section
-        .need(report, "ports", "[8080]")
-        .map_or_else(Vec::new, |value| ports(&value, &interfaces, &owner, taken, report));
-    let enforce = section
-        .find(report, "mode")
-        .and_then(|value| value.choice(report, &[("enforce", true), ("observe", false)]))
-        .unwrap_or(true);
-    let devices =
-        section.sections(report, "device").into_iter().filter_map(|section| device(section, taken, report)).collect();
+    let enforce = flag(&mut section, "mode", &[("enforce", true), ("observe", false)], true, report);
+    let deny_ambiguous = flag(&mut section, "ambiguous", &[("deny", true), ("observe", false)], false, report);
+    let mut boolean = |key| section.find(report, key).and_then(|value| value.boolean(report)).unwrap_or(false);
+    let (strict, proxy_protocol) = (boolean("strict"), boolean("proxy_protocol"));
+    let hosts = section.find(report, "hosts").map_or_else(Vec::new, |value| hosts(&value, report));
+    let paths = section.find(report, "paths").map_or_else(Vec::new, |value| paths(&value, report));
+    let identities = identities(&mut section, taken, report);
     let notice = section.section(report, "notice").map_or_else(NoticeText::default, |section| notice(section, report));
+    let name = name.unwrap_or_default();
+    let mut service = Service {
+        name,
+        ports: Vec::new(),
+        interfaces,
+        hosts,
+        paths,
+        enforce,
+        manners: Manners { strict, deny_ambiguous, proxy_protocol },
+        identities,
+        notice,
+    };
+    service.ports = section
+        .need(report, "ports", "[8080]")
+        .map_or_else(Vec::new, |value| ports(&value, &service, &owner, taken, report));
     section.finish(report);
-    Service { name: name.unwrap_or_default(), ports, interfaces, enforce, devices, notice }
+    service
+}
+
+/// A key with one of two words.
+fn flag(
+    section: &mut Section<'_>,
+    key: &'static str,
+    words: &[(&'static str, bool)],
+    default: bool,
+    report: &mut Report,
+) -> bool {
+    section.find(report, key).and_then(|value| value.choice(report, words)).unwrap_or(default)
+}
+
+/// The places of tokens and of forwarded addresses; each one more than the kernel can watch is reported, once.
+fn identities(section: &mut Section<'_>, taken: &mut Taken, report: &mut Report) -> Vec<IdentityRule> {
+    let mut rules = Vec::new();
+    for (key, kind) in identity::TOKENS {
+        for mut entry in section.sections(report, key) {
+            let rule = identity::token(&mut entry, kind, report);
+            rules.extend(rule.and_then(|rule| taken.watch(rule, &entry, report)));
+            entry.finish(report);
+        }
+    }
+    for mut entry in section.sections(report, "forwarded") {
+        let rule = identity::forwarded(&mut entry, report);
+        rules.extend(rule.and_then(|rule| taken.watch(rule, &entry, report)));
+        entry.finish(report);
+    }
+    rules
+}
+
+impl Taken {
+    /// Counts what is watched.
+    fn watch(&mut self, rule: IdentityRule, entry: &Section<'_>, report: &mut Report) -> Option<IdentityRule> {
+        const MOST: usize = WATCHES - Watchlist::BUILT_IN;
+        self.watches.insert(rule.clone());
+        if self.watches.len() > MOST {
+            let what = format!("this is one more header and pattern than the {MOST} that all services share");
+            entry.refuse(report, what, "let services use the same headers and patterns");
+            self.watches.remove(&rule);
+            return None;
+        }
+        Some(rule)
+    }
+}
+
+/// Host names, in lower case, each once.
+fn hosts(value: &Value<'_>, report: &mut Report) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for element in value.list(report) {
+        let Some(text) = element.text(report) else { continue };
+        let name = text.to_ascii_lowercase();
+        if let Some(mend) = not_a_host(&name) {
+            element.refuse(report, format!("{} cannot be the name of a host", shown(text)), mend);
+        } else if names.contains(&name) {
+            element.refuse(report, format!("{name} is listed twice"), "keep one of the two");
+        } else {
+            names.push(name);
+        }
+    }
+    some(names, value, "host", report)
+}
+
+/// What to do about a text that no `Host` header matches.
+fn not_a_host(name: &str) -> Option<&'static str> {
+    let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if let Some(address) = literal {
+        return address.parse::<Ipv6Addr>().is_err().then_some("write an IPv6 address between the brackets");
+    }
+    let plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    if name.contains('*') {
+        Some("write each name out: there are no wildcards")
+    } else if name.contains(':') || name.contains('/') {
+        Some("write the name alone, without scheme, port or path")
+    } else if name.len() > HOST_BYTES || name.split('.').any(str::is_empty) || !name.bytes().all(plain) {
+        Some("write it as it stands in the Host header, such as \"api.bank.example\"")
+    } else {
+        None
+    }
+}
+
+/// What paths begin with, each once.
+fn paths(value: &Value<'_>, report: &mut Report) -> Vec<Template> {
+    let mut paths = Vec::new();
+    for element in value.list(report) {
+        let Some(text) = element.text(report) else { continue };
+        match text.parse::<Template>().map(Template::opened) {
+            Err(error) => element.refuse(report, error.to_string(), error.fault.mend()),
+            Ok(path) if paths.contains(&path) => {
+                element.refuse(report, format!("{text} is listed twice"), "keep one of the two");
+            }
+            Ok(path) => paths.push(path),
+        }
+    }
+    some(paths, value, "path", report)
 }
 
 fn name(value: &Value<'_>, taken: &mut Taken, report: &mut Report) -> Option<String> {
@@ -115,7 +232,7 @@ fn some<T>(list: Vec<T>, value: &Value<'_>, what: &str, report: &mut Report) -> 
     list
 }
 
-fn ports(value: &Value<'_>, interfaces: &[String], owner: &str, taken: &mut Taken, report: &mut Report) -> Vec<u16> {
+fn ports(value: &Value<'_>, service: &Service, owner: &str, taken: &mut Taken, report: &mut Report) -> Vec<u16> {
     let mut ports = Vec::new();
     for element in value.list(report) {
         let port = element.integer(report, 1..=65_535).and_then(|port| u16::try_from(port).ok());
@@ -124,11 +241,12 @@ fn ports(value: &Value<'_>, interfaces: &[String], owner: &str, taken: &mut Take
             element.refuse(report, format!("port {port} is listed twice"), "keep one of the two");
             continue;
         }
-        for interface in interfaces {
-            if let Some(other) = taken.listeners.insert((interface.clone(), port), owner.to_owned()) {
-                let what = format!("port {port} on {interface} already belongs to service `{other}`");
-                element.refuse(report, what, "give each port of an interface to one service");
+        for interface in &service.interfaces {
+            let sharers = taken.listeners.entry((interface.clone(), port)).or_default();
+            if let Some((what, mend)) = sharers.iter().find_map(|(name, other)| clash(service, name, other)) {
+                element.refuse(report, format!("port {port} on {interface} {what}"), mend);
             }
+            sharers.push((owner.to_owned(), service.clone()));
         }
         ports.push(port);
     }
@@ -139,59 +257,27 @@ fn ports(value: &Value<'_>, interfaces: &[String], owner: &str, taken: &mut Take
     some(ports, value, "port", report)
 }
 
-fn device(mut section: Section<'_>, taken: &mut Taken, report: &mut Report) -> Option<DeviceRule> {
-    let header = section.need(report, "header", "\"X-Device-Id\"").and_then(|value| header(&value, report));
-    let pattern = section.find(report, "pattern").map(|value| pattern(&value, report));
-    let rule = match pattern {
-        None => header.map(|header| DeviceRule { header, pattern: None }),
-        Some(pattern) => header.zip(pattern).map(|(header, pattern)| DeviceRule { header, pattern: Some(pattern) }),
-    };
-    if let Some(rule) = &rule {
-        taken.watches.insert(WatchName::of(rule));
-        if taken.watches.len() > WATCHES {
-            let what = format!("this is one more header and pattern than the {WATCHES} that all services share");
-            section.refuse(report, what, "let services use the same headers and patterns");
-            // Each one over the limit is reported, once.
-            taken.watches.remove(&WatchName::of(rule));
-        }
+/// Why two services cannot share a port. The port has one rule: what it says must hold for both.
+fn clash(one: &Service, name: &str, other: &Service) -> Option<(String, String)> {
+    if (&one.hosts, &one.paths) == (&other.hosts, &other.paths) {
+        let mend = "give each port of an interface to one service, or tell services apart by hosts or paths";
+        return Some((format!("already belongs to service `{name}`"), mend.to_owned()));
     }
-    section.finish(report);
-    rule
-}
-
-fn header(value: &Value<'_>, report: &mut Report) -> Option<String> {
-    let text = value.text(report)?;
-    if let Some(bad) = text.chars().find(|c| !is_token(*c)) {
-        let what = format!("{} cannot be the name of a header: it holds {}", shown(text), shown(&bad.to_string()));
-        value.refuse(report, what, "write the name alone, without colon or spaces, such as \"X-Device-Id\"");
-    } else if text.len() > WATCH_NAME {
-        let what = format!("the name of the header has {} bytes", text.len());
-        value.refuse(report, what, format!("at most {WATCH_NAME} are looked at in the kernel"));
-    } else {
-        return Some(text.to_owned());
-    }
-    None
-}
-
-fn pattern(value: &Value<'_>, report: &mut Report) -> Option<String> {
-    let text = value.text(report)?;
-    if text.contains(|c: char| !matches!(c, ' '..='~')) {
-        value.refuse(report, format!("{} is not plain ASCII", shown(text)), "use letters, digits, signs and spaces");
-    } else if text.len() > WATCH_PATTERN {
-        let mend = format!("at most {WATCH_PATTERN} are looked at in the kernel: write the end of it");
-        value.refuse(report, format!("the pattern has {} bytes", text.len()), mend);
-    } else {
-        return Some(text.to_owned());
-    }
-    None
-}
-
-/// A character of a header's name (RFC 9110, 5.6.2).
-fn is_token(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
+    let keys = [
+        ("mode", one.enforce == other.enforce),
+        ("strict", one.manners.strict == other.manners.strict),
+        ("ambiguous", one.manners.deny_ambiguous == other.manners.deny_ambiguous),
+        ("proxy_protocol", one.manners.proxy_protocol == other.manners.proxy_protocol),
+        ("notice", one.notice == other.notice),
+    ];
+    let (key, _) = keys.into_iter().find(|(_, alike)| !alike)?;
+    let what = format!("is shared with service `{name}`, which has another {key}");
+    Some((what, format!("give services that share a port the same {key}")))
 }
 
 /// As a label of a host name, so that it also fits there.
 const NAME_BYTES: usize = 63;
 /// What the kernel allows, without the zero at the end.
 const INTERFACE_BYTES: usize = 15;
+/// The longest name of a host.
+const HOST_BYTES: usize = 253;

@@ -107,6 +107,11 @@ impl Kernel {
         self.attached.iter().map(|held| (&held.hook, held.mode))
     }
 
+    /// Packet programs that hang in another mode than `wanted`: left by an agent that was told otherwise.
+    pub fn in_other_mode(&self, wanted: Mode) -> impl Iterator<Item = (&Hook, &'static str)> {
+        self.attachments().filter(move |(hook, held)| hook.kind == HookKind::Xdp && differs(wanted, held))
+    }
+
     /// Hooks whose pin has vanished: someone took the program off behind our back.
     pub fn lost_hooks(&self) -> Vec<Hook> {
         let lost = self.attached.iter().filter(|held| find_pin(&self.bpffs, &held.hook).is_none());
@@ -196,8 +201,8 @@ impl Kernel {
             match self.try_xdp(hook, *mode, name) {
                 Ok(()) => return Ok(name),
                 // The driver could, but another program hangs there (or is about to go): no reason for the slower mode.
-                Err(Refused { busy: true, reason }) => return Err(failure(hook, reason)),
-                Err(Refused { busy: false, reason }) => last = reason,
+                Err(refused) if refused.busy() => return Err(failure(hook, refused.reason)),
+                Err(refused) => last = refused.reason,
             }
         }
         Err(failure(hook, last))
@@ -216,19 +221,19 @@ impl Kernel {
     fn attach_tc(&mut self, hook: &Hook) -> Result<&'static str, KernelError> {
         match self.try_tcx(hook) {
             Ok(()) => Ok("tcx"),
-            Err(_) => self.try_clsact(hook).map(|()| "clsact"),
+            // Anything else (no memory, not permitted, a foreign program in the way) clsact would only hide.
+            Err(refused) if refused.lacks_tcx() => self.try_clsact(hook).map(|()| "clsact"),
+            Err(refused) => Err(failure(hook, refused.reason)),
         }
     }
 
-    fn try_tcx(&mut self, hook: &Hook) -> Result<(), KernelError> {
+    fn try_tcx(&mut self, hook: &Hook) -> Result<(), Refused> {
         let path = pin_path(&self.bpffs, hook, "tcx");
         let tc: &mut SchedClassifier = program(&mut self.ebpf, TC)?;
         let options = TcAttachOptions::TcxOrder(LinkOrder::default());
-        let id = tc.attach_with_options(&hook.interface, TcAttachType::Ingress, options);
-        let id = id.map_err(|error| failure(hook, chain(&error)))?;
-        let link = tc.take_link(id).map_err(|error| failure(hook, error.to_string()))?;
-        let link = FdLink::try_from(link).map_err(|error| failure(hook, error.to_string()))?;
-        link.pin(&path).map_err(|error| failure(hook, error.to_string()))?;
+        let id = tc.attach_with_options(&hook.interface, TcAttachType::Ingress, options)?;
+        let link = FdLink::try_from(tc.take_link(id)?)?;
+        link.pin(&path)?;
         Ok(())
     }
 
@@ -318,15 +323,34 @@ fn failure(hook: &Hook, reason: String) -> KernelError {
 
 /// Why a program does not hang where it was tried.
 struct Refused {
-    /// Something else hangs there.
-    busy: bool,
+    errno: Option<i32>,
     reason: String,
+}
+
+/// The kernel's own "not supported", which never should reach user space and does.
+const ENOTSUPP: i32 = 524;
+
+impl Refused {
+    /// Something else hangs there.
+    fn busy(&self) -> bool {
+        matches!(self.errno, Some(libc::EBUSY | libc::EEXIST))
+    }
+
+    /// The kernel is older than the hook.
+    fn lacks_tcx(&self) -> bool {
+        matches!(self.errno, Some(libc::EINVAL | libc::EOPNOTSUPP | ENOTSUPP)) || self.reason.contains("not supported")
+    }
 }
 
 impl<E: std::error::Error + 'static> From<E> for Refused {
     fn from(error: E) -> Self {
-        Self { busy: matches!(errno(&error), Some(libc::EBUSY | libc::EEXIST)), reason: chain(&error) }
+        Self { errno: errno(&error), reason: chain(&error) }
     }
+}
+
+/// True when an operator who asked for `wanted` does not get it from a program that hangs in `held`.
+fn differs(wanted: Mode, held: &str) -> bool {
+    matches!((wanted, held), (Mode::Native, "generic") | (Mode::Generic, "native"))
 }
 
 /// The error of the system call behind an error.
@@ -337,10 +361,38 @@ fn errno(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
     }
 }
 
-/// An error with its causes.
+/// An error with its causes, each said once.
 fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", chain(source)),
-        None => error.to_string(),
+    let text = error.to_string();
+    match error.source().map(chain) {
+        Some(causes) if !text.contains(&causes) => format!("{text}: {causes}"),
+        Some(_) | None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(errno: i32) -> Refused {
+        let source = std::io::Error::from_raw_os_error(errno);
+        KernelError::System { step: "attach", source }.into()
+    }
+
+    #[test]
+    fn only_a_kernel_without_tcx_is_taken_for_one() {
+        for errno in [libc::EINVAL, libc::EOPNOTSUPP, ENOTSUPP] {
+            assert!(refused(errno).lacks_tcx(), "{errno}");
+        }
+        for errno in [libc::EPERM, libc::EBUSY, libc::EEXIST, libc::ENODEV, libc::ENOMEM] {
+            assert!(!refused(errno).lacks_tcx(), "{errno}");
+        }
+        assert!(refused(libc::EBUSY).busy() && !refused(libc::EINVAL).busy());
+    }
+
+    #[test]
+    fn a_mode_that_was_asked_for_is_told_from_the_one_that_hangs() {
+        assert!(differs(Mode::Native, "generic") && differs(Mode::Generic, "native"));
+        assert!(!differs(Mode::Auto, "generic") && !differs(Mode::Native, "native") && !differs(Mode::Generic, "tcx"));
     }
 }

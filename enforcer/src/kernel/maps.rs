@@ -6,34 +6,41 @@ use aya::Ebpf;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuHashMap};
 use enforcer_common::{
-    Address, AllowKey, AllowRule, Counter, Denied, FlowKey, IdentityKey, Notice, Rule, ServiceCounters, ServiceKey,
-    ServiceRule, Settings, SpillKey, SpillRule, Watchlist, limits,
+    Address, AllowKey, AllowRule, Counter, Denied, FlowKey, IdentityKey, Notice, Place, Rule, ServiceCounters,
+    ServiceKey, ServiceRule, Settings, SpillKey, SpillRule, WIDE_WORDS, Watchlist, limits,
 };
 
 use super::KernelError;
+use super::filter::{self, Filter};
 use super::mapped::Mapped;
 use super::object::Sizes;
 use super::sources::Sources;
 
 /// Maps that are pinned: everything a program or an agent must find again. Scratch space is not among them.
-pub(super) const PINNED: [&str; 18] = [
+pub(super) const PINNED: [&str; 24] = [
     "ALLOW",
+    "BUCKETS",
     "COUNTERS",
     "DENIED",
     "EVENTS",
     "EVENT_COUNTS",
+    "FILTER",
     "FLOWS",
+    "HEADS",
     "HEARTBEAT",
     "IDENTITIES",
     "LAST_DENIAL",
     "NOTICES",
+    "PLACES",
     "SERVICES",
     "SERVICE_COUNTERS",
+    "SESSION_USERS",
     "SETTINGS",
+    "SK_STREAMS",
     "SOURCES4",
     "SOURCES6",
     "SPILL",
-    "SUMMARY",
+    "STREAMS",
     "WATCHLISTS",
 ];
 
@@ -57,11 +64,14 @@ pub(super) struct Maps {
     pub(super) service_counters: PerCpuHashMap<MapData, u32, ServiceCounters>,
     pub(super) flows: Counted<FlowKey, Rule>,
     pub(super) identities: Counted<IdentityKey, Rule>,
+    /// How far limited subjects have used up their rate, as `enforcer_common::Bucket`.
+    pub(super) buckets: HashMap<MapData, IdentityKey, u64>,
     pub(super) services: Counted<ServiceKey, ServiceRule>,
     pub(super) allow: Trie<AllowRule>,
     pub(super) spill: Trie<SpillRule>,
     pub(super) notices: Array<MapData, Notice>,
     pub(super) watchlists: Array<MapData, Watchlist>,
+    pub(super) places: Array<MapData, PlaceCell>,
     pub(super) denied: HashMap<MapData, FlowKey, Denied>,
     pub(super) sources: Sources,
     /// A copy of the strata in use, IPv4 and IPv6: read for every network that is added.
@@ -76,7 +86,11 @@ impl Maps {
         let limits = sizes.limits;
         let strata = settings.get(&0, 0).map_or([0; 2], |held| [held.strata4, held.strata6]);
         let sources = Sources {
-            summary: mapped(ebpf, "SUMMARY", enforcer_common::CELLS / 32)?,
+            filter: Filter::new(
+                mapped(ebpf, "FILTER", (WIDE_WORDS + sizes.filter) as usize)?,
+                sizes.geometry,
+                settings.get(&0, 0).map_or(0, |held| held.filter).max(filter::FIRST - 1),
+            ),
             v4: mapped(ebpf, "SOURCES4", sizes.buckets4 as usize * 8)?,
             v6: mapped(ebpf, "SOURCES6", sizes.buckets6 as usize * 8)?,
             geometry: sizes.geometry,
@@ -89,14 +103,16 @@ impl Maps {
             counters: typed(ebpf, "COUNTERS")?,
             event_counts: typed(ebpf, "EVENT_COUNTS")?,
             service_counters: typed(ebpf, "SERVICE_COUNTERS")?,
-            flows: Counted::new(typed(ebpf, "FLOWS")?, "flows", "flows", limits.flows)?,
-            identities: Counted::new(typed(ebpf, "IDENTITIES")?, "identities", "identities", limits.identities)?,
-            services: Counted::new(typed(ebpf, "SERVICES")?, "services", "services", SERVICE_PORTS)?,
+            flows: Counted::new(typed(ebpf, "FLOWS")?, "flows", limits.flows, |_| 0)?,
+            identities: Counted::new(typed(ebpf, "IDENTITIES")?, "identities", limits.identities, kind_of)?,
+            services: Counted::new(typed(ebpf, "SERVICES")?, "services", SERVICE_PORTS, |_| 0)?,
             allow: Trie::new(typed(ebpf, "ALLOW")?, "allow", "allow", limits.allow)?,
             spill: Trie::new(typed(ebpf, "SPILL")?, "spill", "spill", limits.spill)?,
             notices: typed(ebpf, "NOTICES")?,
             watchlists: typed(ebpf, "WATCHLISTS")?,
-            denied: lru(ebpf, "DENIED")?,
+            places: typed(ebpf, "PLACES")?,
+            buckets: typed(ebpf, "BUCKETS")?,
+            denied: typed(ebpf, "DENIED")?,
             sources,
             strata,
             sizes,
@@ -122,14 +138,32 @@ impl Maps {
 #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
 const SERVICE_PORTS: u32 = limits::SERVICE_PORTS as u32;
 
-/// A hash map whose entries are counted as they come and go.
+/// A place as bytes.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub(super) struct PlaceCell(pub(super) Place);
+
+// SAFETY: `#[repr(C)]` inside, `Copy`, no padding that is not named, every bit pattern valid.
+unsafe impl aya::Pod for PlaceCell {}
+
+/// The class of an identity is its kind.
+fn kind_of(key: &IdentityKey) -> usize {
+    key.kind().map_or(0, |kind| kind as usize)
+}
+
+/// A hash map whose entries are counted as they come and go, apart by a class of the key.
 pub(super) struct Counted<K: aya::Pod, V: aya::Pod> {
     map: HashMap<MapData, K, V>,
+    /// Of the map, and of the setting that says how large it is.
     name: &'static str,
-    key: &'static str,
     limit: u32,
+    class: fn(&K) -> usize,
     pub(super) used: u64,
+    pub(super) used_by_class: [u64; CLASSES],
 }
+
+/// More than there are kinds of subjects.
+const CLASSES: usize = 8;
 
 const NO_EXIST: u64 = 1;
 const EXIST: u64 = 2;
@@ -138,18 +172,22 @@ impl<K: aya::Pod + Ord, V: aya::Pod> Counted<K, V> {
     fn new(
         map: HashMap<MapData, K, V>,
         name: &'static str,
-        key: &'static str,
         limit: u32,
+        class: fn(&K) -> usize,
     ) -> Result<Self, KernelError> {
-        let mut counted = Self { map, name, key, limit, used: 0 };
+        let mut counted = Self { map, name, limit, class, used: 0, used_by_class: [0; CLASSES] };
         counted.recount()?;
         Ok(counted)
     }
 
     /// Counts what the kernel holds now.
     pub(super) fn recount(&mut self) -> Result<(), KernelError> {
-        let count = self.map.keys().try_fold(0, |count, key| key.map(|_held| count + 1));
-        self.used = count.map_err(|error| unusable(self.name, &error))?;
+        let mut counts = [0; CLASSES];
+        for key in self.map.keys() {
+            let key = key.map_err(|error| unusable(self.name, &error))?;
+            counts[(self.class)(&key) % CLASSES] += 1;
+        }
+        (self.used, self.used_by_class) = (counts.iter().sum(), counts);
         Ok(())
     }
 
@@ -158,12 +196,13 @@ impl<K: aya::Pod + Ord, V: aya::Pod> Counted<K, V> {
         match self.map.insert(key, value, NO_EXIST) {
             Ok(()) => {
                 self.used += 1;
+                self.used_by_class[(self.class)(&key) % CLASSES] += 1;
                 Ok(())
             }
             Err(error) if errno(&error) == Some(libc::EEXIST) => {
                 self.map.insert(key, value, EXIST).map_err(|error| unusable(self.name, &error))
             }
-            Err(error) => Err(refused(self.name, self.key, self.limit, &error)),
+            Err(error) => Err(refused(self.name, self.name, self.limit, &error)),
         }
     }
 
@@ -172,6 +211,8 @@ impl<K: aya::Pod + Ord, V: aya::Pod> Counted<K, V> {
         match self.map.remove(key) {
             Ok(()) => {
                 self.used = self.used.saturating_sub(1);
+                let class = &mut self.used_by_class[(self.class)(key) % CLASSES];
+                *class = class.saturating_sub(1);
                 Ok(true)
             }
             Err(error) if is_absent(&error) => Ok(false),
@@ -263,10 +304,6 @@ fn trie_key(key: SpillKey) -> Key<[u8; 16]> {
 fn typed<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &'static str) -> Result<T, KernelError> {
     let map = ebpf.take_map(name).ok_or_else(|| missing(name))?;
     T::try_from(map).map_err(|error| unusable(name, &error))
-}
-
-fn lru(ebpf: &mut Ebpf, name: &'static str) -> Result<HashMap<MapData, FlowKey, Denied>, KernelError> {
-    typed(ebpf, name)
 }
 
 /// An array map as shared memory.

@@ -14,6 +14,7 @@
 mod bpffs;
 mod clock;
 mod error;
+mod filter;
 mod hooks;
 mod mapped;
 mod maps;

@@ -4,10 +4,10 @@ use std::path::Path;
 use aya::maps::{Array, Map, MapData, MapInfo};
 use aya::programs::{SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
-use enforcer_common::{ABI_VERSION, Geometry, Settings, SipKey};
+use enforcer_common::{ABI_VERSION, Geometry, Settings, SipKey, WIDE_WORDS};
 
 use super::maps::{Maps, PINNED};
-use super::{Kernel, KernelError, Setup, bpffs, monotonic};
+use super::{Kernel, KernelError, Setup, bpffs, filter, monotonic};
 use crate::config::Limits;
 
 /// The kernel programs, compiled by `build.rs`.
@@ -35,6 +35,8 @@ pub(super) struct Sizes {
     pub(super) limits: Limits,
     pub(super) buckets4: u32,
     pub(super) buckets6: u32,
+    /// Words of the filter for cells, at most.
+    pub(super) filter: u32,
     pub(super) geometry: Geometry,
 }
 
@@ -43,22 +45,27 @@ impl Sizes {
     fn new(limits: Limits, key: SipKey) -> Self {
         let buckets4 = (limits.addresses_v4.saturating_mul(3) / 2 / 8).next_power_of_two().max(2);
         let buckets6 = (limits.addresses_v6.saturating_mul(5) / 2 / 4).next_power_of_two().max(2);
-        let geometry = Geometry { key, mask4: buckets4 - 1, mask6: buckets6 - 1 };
-        Self { limits, buckets4, buckets6, geometry }
+        let filter = filter::words(limits.addresses_v4.saturating_add(limits.addresses_v6));
+        Self { limits, buckets4, buckets6, filter, geometry: Geometry::new(key, buckets4, buckets6) }
     }
 
     /// The maps whose size is configured.
-    fn configured(&self) -> [(&'static str, u32); 8] {
+    fn configured(&self) -> [(&'static str, u32); 13] {
         let limits = &self.limits;
         [
             ("ALLOW", limits.allow),
+            ("BUCKETS", limits.buckets),
             ("DENIED", limits.refused_connections),
             ("EVENTS", limits.ring_bytes),
+            ("FILTER", WIDE_WORDS + self.filter),
             ("FLOWS", limits.flows),
+            ("HEADS", limits.heads),
             ("IDENTITIES", limits.identities),
+            ("SESSION_USERS", limits.session_users),
             ("SOURCES4", self.buckets4),
             ("SOURCES6", self.buckets6),
             ("SPILL", limits.spill),
+            ("STREAMS", limits.streams),
         ]
     }
 }
@@ -231,5 +238,7 @@ fn first_settings(setup: &Setup, sizes: &Sizes) -> Settings {
         strata6: 0,
         flows: 0,
         allow: 0,
+        filter: filter::FIRST - 1,
+        pad: 0,
     }
 }

@@ -1,14 +1,13 @@
 //! The writer of the source tables: the other half of the layout told in `enforcer_common::source`.
 //!
 //! One writer, many readers in the kernel that never wait. Every step leaves the tables right for them: an IPv4 slot is one
-//! store; an IPv6 slot gets its rule before its tag; a summary bit and a stratum are marked before the first entry that needs
+//! store; an IPv6 slot gets its rule before its tag; the filter and a stratum are marked before the first entry that needs
 //! them; a freed slot becomes a tombstone, because a reader ends its search at an empty one.
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use enforcer_common::{
-    CELLS, Cell, Geometry, Home, Prefix, SourceRule, cell_of, cells_of, home_of, node_of, stratum_of,
-};
+use enforcer_common::{Geometry, Home, Prefix, SourceRule, home_of, node_of, stratum_of};
 
+use super::filter::Filter;
 use super::mapped::Mapped;
 
 const BUCKET_WORDS: usize = 8;
@@ -17,7 +16,7 @@ const FREED: u64 = 1;
 
 /// The mapped tables.
 pub(super) struct Sources {
-    pub(super) summary: Mapped,
+    pub(super) filter: Filter,
     pub(super) v4: Mapped,
     pub(super) v6: Mapped,
     pub(super) geometry: Geometry,
@@ -33,6 +32,8 @@ pub struct Held {
     pub v4: bool,
     /// The home's tag.
     pub tag: u64,
+    /// The home's check.
+    check: u32,
     /// The rule, with its node.
     pub rule: SourceRule,
     place: usize,
@@ -61,8 +62,7 @@ impl Sources {
         let touch = |prefix: &Prefix| {
             let home = self.home(*prefix);
             let table = if prefix.address().is_v4() { &self.v4 } else { &self.v6 };
-            let summary = &self.summary.words()[cell_of(prefix.address(), &self.geometry).word() as usize];
-            load(table, home.bucket as usize * BUCKET_WORDS) ^ summary.load(Ordering::Relaxed)
+            load(table, home.bucket as usize * BUCKET_WORDS)
         };
         std::hint::black_box(prefixes.iter().fold(0, |all, prefix| all ^ touch(prefix)));
     }
@@ -76,8 +76,8 @@ impl Sources {
             return Placed::Replaced;
         }
         let Some(place) = self.vacancy(v4, home) else { return Placed::NoRoom };
-        self.mark(prefix);
-        self.write(Held { v4, tag: home.tag, rule, place });
+        self.filter.mark(prefix);
+        self.write(Held { v4, tag: home.tag, check: home.check, rule, place });
         if v4 {
             self.used4 += 1;
         } else {
@@ -86,19 +86,7 @@ impl Sources {
         Placed::Added
     }
 
-    /// Marks the cells of `prefix`, so that readers look further.
-    pub(super) fn mark(&self, prefix: Prefix) {
-        let bit = mark_of(prefix);
-        for cell in cells_of(prefix, &self.geometry) {
-            let word = &self.summary.words()[cell.word() as usize];
-            let wanted = bit << cell.shift();
-            if word.load(Ordering::Relaxed) & wanted == 0 {
-                word.fetch_or(wanted, Ordering::Release);
-            }
-        }
-    }
-
-    /// Takes an entry out; false when there was none. The summary keeps its marks until [`Self::sweep_summary`].
+    /// Takes an entry out; false when there was none. The filter keeps its marks until it is swept.
     pub(super) fn remove(&mut self, prefix: Prefix) -> bool {
         let Some(held) = self.find(prefix) else { return false };
         self.free(held);
@@ -107,6 +95,7 @@ impl Sources {
 
     /// Takes out what was found.
     pub(super) fn free(&mut self, held: Held) {
+        self.filter.stale();
         if held.v4 {
             self.v4.words()[held.place].store(FREED << 32, Ordering::Release);
             self.used4 -= 1;
@@ -120,10 +109,8 @@ impl Sources {
     pub(super) fn find(&self, prefix: Prefix) -> Option<Held> {
         let (home, node) = (self.home(prefix), node_of(prefix));
         let v4 = prefix.address().is_v4();
-        Self::places(v4, home).find_map(|place| {
-            let (tag, rule) = self.read(v4, place);
-            let held = rule.raw() != 0 && tag == home.tag && rule.node() == node;
-            held.then_some(Held { v4, tag, rule, place })
+        Self::places(v4, home).map(|place| self.read(v4, place)).find(|held| {
+            held.rule.raw() != 0 && (held.tag, held.check) == (home.tag, home.check) && held.rule.node() == node
         })
     }
 
@@ -132,38 +119,16 @@ impl Sources {
         for v4 in [true, false] {
             let (table, step) = if v4 { (&self.v4, 1) } else { (&self.v6, 2) };
             for place in (0..table.words().len()).step_by(step) {
-                let (tag, rule) = self.read(v4, place);
-                if rule.raw() != 0 && (v4 || tag > FREED) {
-                    with(Held { v4, tag, rule, place });
+                let held = self.read(v4, place);
+                if held.rule.raw() != 0 && (v4 || held.tag > FREED) {
+                    with(held);
                 }
             }
         }
     }
 
-    /// Clears the marks that no entry of `prefixes` needs any more.
-    pub(super) fn sweep_summary(&self, prefixes: impl Iterator<Item = Prefix>) {
-        let mut wanted = vec![0_u64; CELLS / 32];
-        for prefix in prefixes {
-            let bit = mark_of(prefix);
-            for cell in cells_of(prefix, &self.geometry) {
-                wanted[cell.word() as usize] |= bit << cell.shift();
-            }
-        }
-        for (word, wanted) in self.summary.words().iter().zip(wanted) {
-            if word.load(Ordering::Relaxed) != wanted {
-                word.store(wanted, Ordering::Release);
-            }
-        }
-    }
-
-    /// The address's marks in the summary.
-    pub(super) fn marks(&self, address: enforcer_common::Address) -> u64 {
-        let cell = cell_of(address, &self.geometry);
-        self.summary.words()[cell.word() as usize].load(Ordering::Relaxed) >> cell.shift() & 3
-    }
-
     fn home(&self, prefix: Prefix) -> Home {
-        home_of(prefix.address(), stratum_of(prefix), &self.geometry)
+        home_of(prefix.address().halves(), stratum_of(prefix), &self.geometry)
     }
 
     /// The words where slots of this home begin: its bucket, then the neighbour.
@@ -180,18 +145,20 @@ impl Sources {
     /// readers go by.
     fn vacancy(&self, v4: bool, home: Home) -> Option<usize> {
         Self::places(v4, home).find(|place| {
-            let (tag, rule) = self.read(v4, *place);
-            if v4 { rule.raw() == 0 } else { tag <= FREED }
+            let held = self.read(v4, *place);
+            if v4 { held.rule.raw() == 0 } else { held.tag <= FREED }
         })
     }
 
-    fn read(&self, v4: bool, place: usize) -> (u64, SourceRule) {
-        if v4 {
+    fn read(&self, v4: bool, place: usize) -> Held {
+        let (tag, check, rule) = if v4 {
             let slot = load(&self.v4, place);
-            (slot >> 32, SourceRule::from_raw(low_half(slot)))
+            (slot >> 32, 0, low_half(slot))
         } else {
-            (load(&self.v6, place), SourceRule::from_raw(low_half(load(&self.v6, place + 1))))
-        }
+            let word = load(&self.v6, place + 1);
+            (load(&self.v6, place), low_half(word >> 32), low_half(word))
+        };
+        Held { v4, tag, check, rule: SourceRule::from_raw(rule), place }
     }
 
     fn write(&self, held: Held) {
@@ -199,15 +166,10 @@ impl Sources {
         if held.v4 {
             self.v4.words()[held.place].store(held.tag << 32 | rule, Ordering::Release);
         } else {
-            self.v6.words()[held.place + 1].store(rule, Ordering::Release);
+            self.v6.words()[held.place + 1].store(u64::from(held.check) << 32 | rule, Ordering::Release);
             self.v6.words()[held.place].store(held.tag, Ordering::Release);
         }
     }
-}
-
-/// The summary bit of a network.
-fn mark_of(prefix: Prefix) -> u64 {
-    if prefix.length() == 128 { Cell::HOSTS } else { Cell::NETWORKS }
 }
 
 fn load(table: &Mapped, place: usize) -> u64 {

@@ -2,12 +2,13 @@
 use std::collections::BTreeMap;
 
 use enforcer_common::{
-    Address, AllowKey, AllowRule, Counter, FlowKey, IdentityKey, Notice, Outcome, Prefix, Reason, Rule,
-    ServiceCounters, ServiceKey, ServiceRule, Settings, SourceRule, SpillKey, SpillRule, Watchlist, stratum_of,
+    Action, AllowKey, AllowRule, Counter, FlowKey, IdentityKey, Notice, Outcome, Place, Prefix, Reason, Rule,
+    ServiceCounters, ServiceKey, ServiceRule, Settings, SourceRule, SpillKey, SpillRule, SubjectKind, Watchlist,
+    stratum_of,
 };
 use enforcer_policy::Observed;
 
-use super::maps::{Fill, Trie};
+use super::maps::{Fill, PlaceCell, Trie};
 use super::sources::{Held, Placed};
 use super::{Kernel, KernelError};
 
@@ -27,8 +28,9 @@ impl Kernel {
             return Err(KernelError::Full { map, limit: u64::from(limit), key });
         }
         self.open_stratum(prefix)?;
+        self.grow_filter()?;
         if spilled || self.maps.sources.put(prefix, rule) == Placed::NoRoom {
-            self.maps.sources.mark(prefix);
+            self.maps.sources.filter.mark(prefix);
             self.maps.spill.put(spill, SpillRule { rule: rule.raw(), bits: u32::from(prefix.length()) })?;
         }
         Ok(())
@@ -41,7 +43,11 @@ impl Kernel {
 
     /// Takes a network off; false when it was not there.
     pub fn remove_source(&mut self, prefix: Prefix) -> Result<bool, KernelError> {
-        Ok(self.maps.sources.remove(prefix) || self.maps.spill.remove(spill_key(prefix))?)
+        let removed = self.maps.sources.remove(prefix) || self.maps.spill.remove(spill_key(prefix))?;
+        if removed {
+            self.maps.sources.filter.stale();
+        }
+        Ok(removed)
     }
 
     /// What is installed for exactly this network.
@@ -96,14 +102,11 @@ impl Kernel {
         self.maps.sources.used4 + self.maps.sources.used6 + self.maps.spill.entries.len() as u64
     }
 
-    /// Clears summary marks that none of `prefixes` needs.
-    pub fn sweep_summary(&self, prefixes: impl Iterator<Item = Prefix>) {
-        self.maps.sources.sweep_summary(prefixes);
-    }
-
-    /// True when the summary sends packets of this address on to the tables.
-    pub fn summary_marks(&self, address: Address) -> bool {
-        self.maps.sources.marks(address) != 0
+    /// Clears what the filter holds in vain, if it does; `prefixes` are all that is installed.
+    pub fn sweep_filter(&mut self, prefixes: impl Iterator<Item = Prefix>) {
+        if self.maps.sources.filter.is_stale() {
+            self.maps.sources.filter.sweep(prefixes);
+        }
     }
 
     /// What one installed rule means now.
@@ -129,14 +132,27 @@ impl Kernel {
         self.maps.flows.read(key)
     }
 
-    /// Sets a decision on an identity.
+    /// Sets a decision on an identity. Another rate begins with a full bucket.
     pub fn put_identity(&mut self, key: IdentityKey, rule: Rule) -> Result<(), KernelError> {
-        self.maps.identities.put(key, rule)
+        let limits = rule.action() == Action::Limit;
+        let other_rate = limits && self.identity(&key)?.is_none_or(|held| held.rate() != rule.rate());
+        self.maps.identities.put(key, rule)?;
+        if other_rate {
+            self.forget_bucket(&key);
+        }
+        Ok(())
+    }
+
+    /// Where there is no bucket, the next request makes one.
+    fn forget_bucket(&mut self, key: &IdentityKey) {
+        let _ = self.maps.buckets.remove(key);
     }
 
     /// Takes a decision on an identity off; false when it was not there.
     pub fn remove_identity(&mut self, key: &IdentityKey) -> Result<bool, KernelError> {
-        self.maps.identities.remove(key)
+        let removed = self.maps.identities.remove(key)?;
+        self.forget_bucket(key);
+        Ok(removed)
     }
 
     /// What is installed for an identity.
@@ -198,6 +214,17 @@ impl Kernel {
         put.map_err(|error| KernelError::Map { map: "WATCHLISTS", reason: error.to_string() })
     }
 
+    /// Replaces a place.
+    pub fn put_place(&mut self, index: u16, place: &Place) -> Result<(), KernelError> {
+        let put = self.maps.places.set(u32::from(index), PlaceCell(*place), 0);
+        put.map_err(|error| KernelError::Map { map: "PLACES", reason: error.to_string() })
+    }
+
+    /// A place, as the kernel holds it now.
+    pub fn place(&self, index: u16) -> Option<Place> {
+        self.maps.places.get(&u32::from(index), 0).ok().map(|cell| cell.0)
+    }
+
     /// Switches enforcement off or on.
     pub fn set_bypass(&mut self, bypass: bool) -> Result<(), KernelError> {
         self.change_settings(|settings| settings.bypass = u32::from(bypass))
@@ -228,9 +255,15 @@ impl Kernel {
         })
     }
 
-    /// Entries of the small maps: flows, identities.
-    pub fn small_installed(&self) -> [u64; 2] {
-        [self.maps.flows.used, self.maps.identities.used]
+    /// Entries on subjects of one kind.
+    pub fn installed(&self, kind: SubjectKind) -> u64 {
+        match kind {
+            SubjectKind::Ip => self.sources_installed(),
+            SubjectKind::Flow => self.maps.flows.used,
+            SubjectKind::Device | SubjectKind::Session | SubjectKind::User | SubjectKind::ApiKey => {
+                self.maps.identities.used_by_class.get(kind as usize).copied().unwrap_or(0)
+            }
+        }
     }
 
     /// How full each map is.
@@ -305,6 +338,14 @@ impl Kernel {
     pub(super) fn tell_allowlist(&mut self) -> Result<(), KernelError> {
         let any = u32::from(!self.maps.allow.entries.is_empty());
         self.change_settings(|settings| settings.allow = any)
+    }
+
+    /// Keeps the filter as small as it can be, and no smaller.
+    fn grow_filter(&mut self) -> Result<(), KernelError> {
+        let Some(mask) = self.maps.sources.filter.grown() else { return Ok(()) };
+        self.change_settings(|settings| settings.filter = mask)?;
+        self.maps.sources.filter.follow(mask);
+        Ok(())
     }
 
     /// Makes readers probe the stratum of `prefix`, before anything lies in it.

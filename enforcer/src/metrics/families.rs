@@ -54,8 +54,10 @@ families! {
     BUILD = Info "build" ["version" "abi"] "This agent: its release and the layout of its maps.";
     PACKETS = Counter "packets" ["reason" "verdict"] "Packets by why and what happened to them; what could not be parsed has its cause as reason.";
     PACKET_BYTES = Counter "packet" Bytes ["reason" "verdict"] "Bytes of packets by why and what happened to them.";
-    REQUESTS = Counter "requests" ["reason" "verdict"] "Requests and other segments on services' ports by why and what happened to them.";
-    REQUEST_BYTES = Counter "request" Bytes ["reason" "verdict"] "Bytes of requests and other segments by why and what happened to them.";
+    REQUESTS = Counter "requests" ["reason" "verdict"] "Requests on services' ports by why and what happened to them.";
+    REQUEST_BYTES = Counter "request" Bytes ["reason" "verdict"] "Bytes of the segments that end a request's head, by why and what happened to them.";
+    SEGMENTS = Counter "segments" ["reason" "verdict"] "Segments on services' ports that end no request head, by why and what happened to them.";
+    SEGMENT_BYTES = Counter "segment" Bytes ["reason" "verdict"] "Bytes of segments that end no request head, by why and what happened to them.";
     SERVICE_REQUESTS = Counter "service_requests" ["service" "verdict"] "Requests of each service by what happened to them.";
     INTENDED = Gauge "decisions_intended" ["kind"] "Decisions in force according to the agent.";
     INSTALLED = Gauge "decisions_installed" ["kind"] "Decisions that the kernel holds; less than intended means that some are not enforced.";

@@ -54,6 +54,8 @@ fn traffic(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     layer(writer, snapshot, families::PACKET_BYTES, "packet", bytes)?;
     layer(writer, snapshot, families::REQUESTS, "request", packets)?;
     layer(writer, snapshot, families::REQUEST_BYTES, "request", bytes)?;
+    layer(writer, snapshot, families::SEGMENTS, "stream", packets)?;
+    layer(writer, snapshot, families::SEGMENT_BYTES, "stream", bytes)?;
     let services = snapshot.services.iter().flat_map(|service| {
         let of_verdict = |known: &crate::wire::VerdictCount| ([service.name.clone(), word(known.verdict)], known.count);
         service.requests.iter().map(of_verdict)

@@ -1,10 +1,11 @@
 //! The form of records on disk.
 //!
 //! In: a [`Record`], or the payload of a frame. Out: the other. Never here: files. The forms repeat the model on purpose: the
-//! model may change from one version to the next, and what lies on disks must not change with it.
+//! model may change from one version to the next, and what lies on disks must not change with it. New variants go to the
+//! end, and numbers are this file's own: what older agents have written reads as it was meant.
 use std::sync::Arc;
 
-use enforcer_common::{Address, AllowKind, FlowKey, Prefix};
+use enforcer_common::{Address, AllowKind, FlowKey, Prefix, Rate};
 use enforcer_policy::{Action, Allowed, Decision, DecisionId, Moment, Note, Origin, Scope, Subject, Token};
 use serde::{Deserialize, Serialize};
 
@@ -25,13 +26,40 @@ pub(super) fn read(payload: &[u8]) -> Option<Record> {
 
 #[derive(Serialize, Deserialize)]
 enum Stored {
-    Put { id: u64, subject: StoredSubject, scope: Option<String>, action: u8, until: Option<u64>, note: StoredNote },
-    PutMany { note: StoredNote, scope: Option<String>, action: u8, until: Option<u64>, items: Vec<(u64, Network)> },
+    Put {
+        id: u64,
+        subject: StoredSubject,
+        scope: Option<String>,
+        action: u8,
+        until: Option<u64>,
+        note: StoredNote,
+    },
+    PutMany {
+        note: StoredNote,
+        scope: Option<String>,
+        action: u8,
+        until: Option<u64>,
+        items: Vec<(u64, Network)>,
+    },
     Remove(u64),
     RemoveMany(Vec<u64>),
-    Allow { network: Network, kind: u8, until: Option<u64>, note: StoredNote },
+    Allow {
+        network: Network,
+        kind: u8,
+        until: Option<u64>,
+        note: StoredNote,
+    },
     Disallow(Network),
     Bypass(bool),
+    Limit {
+        id: u64,
+        subject: StoredSubject,
+        scope: Option<String>,
+        per_minute: u32,
+        burst: u32,
+        until: Option<u64>,
+        note: StoredNote,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,6 +67,9 @@ enum StoredSubject {
     Device { digest: u64, masked: String },
     Flow { source: [u8; 16], destination: [u8; 16], source_port: u16, destination_port: u16, protocol: u8 },
     Ip(Network),
+    Session { digest: u64, masked: String },
+    User { digest: u64, masked: String },
+    ApiKey { digest: u64, masked: String },
 }
 
 /// IPv4 in the few bytes it needs: most of a large list is IPv4. The length counts canonical bits in both.
@@ -59,18 +90,11 @@ struct StoredNote {
 impl Stored {
     fn of(record: &Record) -> Self {
         match record {
-            Record::Put(decision) => Self::Put {
-                id: decision.id.0,
-                subject: StoredSubject::of(&decision.subject),
-                scope: scope_name(&decision.scope),
-                action: decision.action as u8,
-                until: decision.until.map(|moment| moment.0),
-                note: StoredNote::of(&decision.note),
-            },
+            Record::Put(decision) => Self::put(decision),
             Record::PutMany { note, scope, action, until, items } => Self::PutMany {
                 note: StoredNote::of(note),
                 scope: scope_name(scope),
-                action: *action as u8,
+                action: action_number(*action),
                 until: until.map(|moment| moment.0),
                 items: items.iter().map(|(id, prefix)| (id.0, Network::of(*prefix))).collect(),
             },
@@ -87,19 +111,41 @@ impl Stored {
         }
     }
 
+    fn put(decision: &Decision) -> Self {
+        let Decision { id: DecisionId(id), subject, scope, action, rate, until, note } = decision;
+        let (id, subject, scope) = (*id, StoredSubject::of(subject), scope_name(scope));
+        let (until, note) = (until.map(|moment| moment.0), StoredNote::of(note));
+        match rate {
+            Some(Rate { per_minute, burst }) => {
+                Self::Limit { id, subject, scope, per_minute: *per_minute, burst: *burst, until, note }
+            }
+            None => Self::Put { id, subject, scope, action: action_number(*action), until, note },
+        }
+    }
+
     fn record(self) -> Option<Record> {
         Some(match self {
             Self::Put { id, subject, scope, action, until, note } => Record::Put(Decision {
                 id: DecisionId(id),
                 subject: subject.subject(),
-                scope: scope_named(scope),
+                scope: scope_named(scope)?,
                 action: action_numbered(action)?,
+                rate: None,
+                until: until.map(Moment),
+                note: Arc::new(note.note()?),
+            }),
+            Self::Limit { id, subject, scope, per_minute, burst, until, note } => Record::Put(Decision {
+                id: DecisionId(id),
+                subject: subject.subject(),
+                scope: scope_named(scope)?,
+                action: Action::Limit,
+                rate: Some(Rate { per_minute, burst }),
                 until: until.map(Moment),
                 note: Arc::new(note.note()?),
             }),
             Self::PutMany { note, scope, action, until, items } => Record::PutMany {
                 note: Arc::new(note.note()?),
-                scope: scope_named(scope),
+                scope: scope_named(scope)?,
                 action: action_numbered(action)?,
                 until: until.map(Moment),
                 items: items.into_iter().map(|(id, network)| (DecisionId(id), network.prefix())).collect(),
@@ -120,8 +166,24 @@ impl Stored {
 
 impl StoredSubject {
     fn of(subject: &Subject) -> Self {
+        let stored = |token: &Token| (token.digest, token.masked.to_string());
         match subject {
-            Subject::Device(token) => Self::Device { digest: token.digest, masked: token.masked.to_string() },
+            Subject::Device(token) => {
+                let (digest, masked) = stored(token);
+                Self::Device { digest, masked }
+            }
+            Subject::Session(token) => {
+                let (digest, masked) = stored(token);
+                Self::Session { digest, masked }
+            }
+            Subject::User(token) => {
+                let (digest, masked) = stored(token);
+                Self::User { digest, masked }
+            }
+            Subject::ApiKey(token) => {
+                let (digest, masked) = stored(token);
+                Self::ApiKey { digest, masked }
+            }
             Subject::Flow(key) => Self::Flow {
                 source: *key.source().octets(),
                 destination: *key.destination().octets(),
@@ -134,8 +196,12 @@ impl StoredSubject {
     }
 
     fn subject(self) -> Subject {
+        let token = |digest, masked: String| Token { digest, masked: masked.into_boxed_str() };
         match self {
-            Self::Device { digest, masked } => Subject::Device(Token { digest, masked: masked.into_boxed_str() }),
+            Self::Device { digest, masked } => Subject::Device(token(digest, masked)),
+            Self::Session { digest, masked } => Subject::Session(token(digest, masked)),
+            Self::User { digest, masked } => Subject::User(token(digest, masked)),
+            Self::ApiKey { digest, masked } => Subject::ApiKey(token(digest, masked)),
             Self::Flow { source, destination, source_port, destination_port, protocol } => Subject::Flow(FlowKey::new(
                 Address::v6(source),
                 source_port,
@@ -187,17 +253,30 @@ impl StoredNote {
 }
 
 fn scope_name(scope: &Scope) -> Option<String> {
-    match scope {
-        Scope::All => None,
-        Scope::Service(name) => Some(name.to_string()),
+    (*scope != Scope::All).then(|| scope.to_string())
+}
+
+/// A service's name never has the colon of an endpoint.
+fn scope_named(name: Option<String>) -> Option<Scope> {
+    match name {
+        None => Some(Scope::All),
+        Some(name) if name.contains(':') => Scope::parse(&name).ok(),
+        Some(name) => Some(Scope::Service(name.into())),
     }
 }
 
-fn scope_named(name: Option<String>) -> Scope {
-    name.map_or(Scope::All, |name| Scope::Service(name.into()))
+/// The numbers of the first journals, which are not the kernel's.
+const fn action_number(action: Action) -> u8 {
+    match action {
+        Action::Observe => 1,
+        Action::Deny => 2,
+        Action::Reset => 3,
+        Action::Drop => 4,
+        Action::Limit => 5,
+    }
 }
 
 /// Unlike a map's, an unknown action on disk is not taken for a milder one.
 fn action_numbered(number: u8) -> Option<Action> {
-    Action::ALL.iter().copied().find(|action| *action as u8 == number)
+    Action::ALL.iter().copied().find(|action| action_number(*action) == number)
 }

@@ -4,10 +4,13 @@
 //! means. The checksum covers the length too, so a damaged length cannot make one record look like another.
 
 /// Raised when older agents cannot read what newer ones write.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// The first line of every journal.
-pub(super) const HEADER: &str = "enforcer-journal 1\n";
+pub(super) const HEADER: &str = "enforcer-journal 2\n";
+
+/// The same of an older version, whose records this one reads as they are.
+pub(super) const OLDER: &str = "enforcer-journal 1\n";
 
 /// Largest payload. More at once means somebody should have written several.
 pub(super) const LARGEST: usize = 1 << 28;
@@ -17,6 +20,8 @@ pub(super) const LARGEST: usize = 1 << 28;
 pub(super) enum Opening {
     /// A journal of this version.
     Ours,
+    /// A journal of an older version that can be read.
+    Older,
     /// A part of the header and nothing else.
     Cut,
     /// A journal of another version.
@@ -29,6 +34,8 @@ pub(super) enum Opening {
 pub(super) fn opening(bytes: &[u8]) -> Opening {
     if bytes.starts_with(HEADER.as_bytes()) {
         Opening::Ours
+    } else if bytes.starts_with(OLDER.as_bytes()) {
+        Opening::Older
     } else if HEADER.as_bytes().starts_with(bytes) {
         Opening::Cut
     } else {
@@ -99,6 +106,8 @@ mod tests {
     fn the_header_names_the_version() {
         assert_eq!(HEADER, format!("enforcer-journal {VERSION}\n"));
         assert_eq!(opening(HEADER.as_bytes()), Opening::Ours);
+        assert_eq!(opening(OLDER.as_bytes()), Opening::Older);
+        assert_eq!(OLDER.len(), HEADER.len());
         assert_eq!(opening(b""), Opening::Cut);
         assert_eq!(opening(b"enforcer-jou"), Opening::Cut);
         assert_eq!(opening(b"enforcer-journal 27\nxyz"), Opening::Other(27));

@@ -13,7 +13,7 @@ use super::frame::{HEADER, LARGEST, Opening, VERSION, opening, push};
 use super::replay::{Foreign, Scan, scan};
 use super::tally::Tally;
 use super::tape::{Tape, sync_directory};
-use super::{Record, Recovered, StoreError, Torn, form};
+use super::{Record, Recovered, StoreError, Torn, form, snapshot};
 
 /// The journal of one state directory, locked while this exists.
 #[derive(Debug)]
@@ -40,8 +40,12 @@ impl Journal {
             None => (begin(dir)?, Scan::default()),
             Some((tape, bytes)) => read(dir, tape, &bytes)?,
         };
-        let Scan { recovered, tally, .. } = scan;
-        let journal = Self { _lock: lock, dir: dir.to_owned(), tape, pending: Vec::new(), tally, committed: tally };
+        let Scan { recovered, tally, older, .. } = scan;
+        let mut journal = Self { _lock: lock, dir: dir.to_owned(), tape, pending: Vec::new(), tally, committed: tally };
+        if older {
+            // From now on there will be records that older agents cannot read: the header must say so.
+            journal.compact(&snapshot(&recovered.decisions, &recovered.allowed, recovered.bypass))?;
+        }
         Ok((journal, recovered))
     }
 
@@ -169,7 +173,7 @@ fn read(dir: &Path, mut tape: Tape, bytes: &[u8]) -> Result<(Tape, Scan), StoreE
             }
             return Ok((begin(dir)?, scan));
         }
-        Opening::Ours => {}
+        Opening::Ours | Opening::Older => {}
     }
     let mut scan = scan(bytes).map_err(|Foreign(offset)| StoreError::Foreign { path, offset })?;
     let tail = usize::try_from(scan.end).ok().and_then(|end| bytes.get(end..)).unwrap_or_default();
@@ -177,6 +181,7 @@ fn read(dir: &Path, mut tape: Tape, bytes: &[u8]) -> Result<(Tape, Scan), StoreE
         scan.recovered.torn = Some(save_tail(dir, scan.records, tail)?);
         tape.cut(scan.end)?;
     }
+    scan.older = opening(bytes) == Opening::Older;
     Ok((tape, scan))
 }
 

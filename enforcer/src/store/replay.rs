@@ -23,6 +23,8 @@ pub(super) struct Scan {
     pub(super) end: u64,
     /// How much of them still matters.
     pub(super) tally: Tally,
+    /// An older agent wrote them.
+    pub(super) older: bool,
 }
 
 /// A record that is whole and means nothing, and where it begins.
@@ -42,7 +44,7 @@ pub(super) fn scan(bytes: &[u8]) -> Result<Scan, Foreign> {
         records += 1;
     }
     let (recovered, tally) = replay.finish();
-    Ok(Scan { recovered, records, end: start as u64, tally })
+    Ok(Scan { recovered, records, end: start as u64, tally, older: false })
 }
 
 /// The state while records are taken in.
@@ -125,7 +127,8 @@ impl Replay {
             Record::PutMany { note, scope, action, until, items } => {
                 let (id, prefix) = *items.get(event.item)?;
                 let (note, scope) = (Arc::clone(note), scope.clone());
-                Some(Decision { id, subject: Subject::Ip(prefix), scope, action: *action, until: *until, note })
+                let (action, until) = (*action, *until);
+                Some(Decision { id, subject: Subject::Ip(prefix), scope, action, rate: None, until, note })
             }
             Record::Remove(_) | Record::RemoveMany(_) | Record::Allow(_) | Record::Disallow(_) | Record::Bypass(_) => {
                 None

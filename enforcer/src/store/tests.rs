@@ -3,7 +3,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use enforcer_common::{Address, AllowKind, FlowKey};
+use enforcer_common::{Address, AllowKind, FlowKey, Rate};
 use enforcer_policy::{Origin, Subject, Token};
 use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
@@ -23,7 +23,8 @@ fn v4(last: u8) -> Prefix {
 
 fn decision(id: u64, subject: Subject) -> Decision {
     let until = id.is_multiple_of(2).then_some(Moment(id * 1000));
-    Decision { id: DecisionId(id), subject, scope: Scope::All, action: Action::Drop, until, note: note("test") }
+    let (scope, action, note) = (Scope::All, Action::Drop, note("test"));
+    Decision { id: DecisionId(id), subject, scope, action, rate: None, until, note }
 }
 
 fn many(items: impl IntoIterator<Item = (u64, Prefix)>) -> Record {
@@ -40,6 +41,10 @@ fn story() -> Vec<Record> {
     let token = Token { digest: u64::MAX, masked: "ab…yz".into() };
     let device =
         Decision { scope: Scope::Service("pay".into()), action: Action::Deny, ..decision(2, Subject::Device(token)) };
+    let token = |digest| Token { digest, masked: "cd…wx".into() };
+    let endpoint = Scope::parse("pay:GET /accounts/{id}").unwrap();
+    let rate = Some(Rate { per_minute: 60, burst: 3 });
+    let limited = Decision { scope: endpoint, action: Action::Limit, rate, ..decision(7, Subject::ApiKey(token(5))) };
     let flow = FlowKey::new(Address::v4([1, 2, 3, 4]), 5555, Address::v4([10, 0, 0, 1]), 80, 6);
     let v6 = Prefix::new(Address::from_halves(0x2001_0db8_0000_0000, 0), 32);
     vec![
@@ -51,6 +56,9 @@ fn story() -> Vec<Record> {
         Record::Put(Decision { until: None, action: Action::Reset, ..device }),
         Record::Put(decision(6, Subject::Flow(flow))),
         Record::RemoveMany(vec![DecisionId(3), DecisionId(5)]),
+        Record::Put(limited),
+        Record::Put(decision(8, Subject::Session(token(6)))),
+        Record::Put(decision(9, Subject::User(token(7)))),
         Record::Allow(allowed(2)),
         Record::Disallow(v4(1)),
         Record::Remove(DecisionId(1)),
@@ -71,7 +79,7 @@ fn told(records: &[Record]) -> Recovered {
             Record::Put(decision) => put(&mut state, decision),
             Record::PutMany { note, scope, action, until, items } => items.into_iter().for_each(|(id, prefix)| {
                 let (note, scope) = (note.clone(), scope.clone());
-                put(&mut state, Decision { id, subject: Subject::Ip(prefix), scope, action, until, note });
+                put(&mut state, Decision { id, subject: Subject::Ip(prefix), scope, action, rate: None, until, note });
             }),
             Record::Remove(id) => state.decisions.retain(|known| known.id != id),
             Record::RemoveMany(ids) => state.decisions.retain(|known| !ids.contains(&known.id)),
@@ -203,6 +211,35 @@ fn a_record_of_another_version_is_refused_and_not_taken_for_damage() {
     let error = Journal::open(dir.path()).unwrap_err();
     assert!(matches!(error, StoreError::Foreign { offset: at, .. } if at == offset as u64), "{error}");
     assert_eq!(fs::read(dir.path().join("journal")).unwrap(), bytes);
+}
+
+/// Made by the first release: a device reset on one service, a network dropped, a list observed, an allowlist entry.
+#[test]
+fn a_journal_of_the_first_release_is_read_and_becomes_one_of_this_release() {
+    let payloads: [&[u8]; 4] = [
+        b"\x00\x02\x00\x07\x03\xe2\x80\xa6\x01\x03pay\x03\x00\x01x\x01\x03ops\x05",
+        b"\x00\x03\x02\x00\xc0\x00\x02\x01\x80\x00\x04\x01\x09\x01x\x01\x03ops\x05",
+        b"\x01\x01x\x02\x03ops\x05\x00\x01\x00\x01\x04\x00\xc0\x00\x02\x02\x80",
+        b"\x00\x05\x00\x08\x03\xe2\x80\xa6\x00\x02\x00\x01x\x01\x03ops\x05",
+    ];
+    let mut bytes = frame::OLDER.as_bytes().to_vec();
+    assert!(payloads.iter().all(|payload| frame::push(&mut bytes, payload)));
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("journal"), &bytes).unwrap();
+    let recovered = open(dir.path());
+    let read: Vec<_> =
+        recovered.decisions.iter().map(|one| (one.id.0, one.subject.kind().name(), one.action)).collect();
+    let expected = [
+        (2, "device", Action::Reset),
+        (3, "ip", Action::Drop),
+        (4, "ip", Action::Observe),
+        (5, "device", Action::Deny),
+    ];
+    assert_eq!(read, expected);
+    assert_eq!(recovered.decisions[0].scope, Scope::named("pay"));
+    let now = fs::read(dir.path().join("journal")).unwrap();
+    assert!(now.starts_with(HEADER.as_bytes()) && recovered.torn.is_none());
+    assert_eq!(open(dir.path()), recovered);
 }
 
 #[test]
@@ -352,15 +389,17 @@ proptest! {
     #[test]
     fn any_record_comes_back_from_its_form(
         id in 1_u64..1 << 50, octets in any::<[u8; 16]>(), length in 0_u8..=128, until in any::<Option<u64>>(),
-        reason in ".*", name in ".*", digest in any::<u64>(),
+        reason in ".*", service in "[a-z0-9-]{1,20}", name in ".*", digest in any::<u64>(), per_minute in any::<u32>(),
     ) {
         let prefix = Prefix::new(Address::v6(octets), length);
-        let scope = Scope::Service(name.as_str().into());
+        let scope = Scope::Service(service.into());
         let subject = Subject::Device(Token { digest, masked: name.into() });
         let until = until.map(Moment);
         let one = Decision { scope, until, note: note(&reason), ..decision(id, subject) };
+        let rate = Some(Rate { per_minute, burst: 1 });
+        let limited = Decision { action: Action::Limit, rate, ..one.clone() };
         let allow = Allowed { prefix, kind: AllowKind::Full, until, note: note(&reason) };
-        for record in [Record::Put(one), Record::Allow(allow), Record::Disallow(prefix), many([(id, prefix)])] {
+        for record in [Record::Put(one), Record::Put(limited), Record::Allow(allow), Record::Disallow(prefix), many([(id, prefix)])] {
             prop_assert_eq!(form::read(&form::write(&record).unwrap()), Some(record));
         }
     }

@@ -1,9 +1,9 @@
 //! Decisions and allowlist entries as they leave the agent.
 //!
-//! In: entries of the policy's ledger. Out: the same as flat records of text and times. Device tokens appear masked.
+//! In: entries of the policy's ledger. Out: the same as flat records of text and times. Tokens appear masked.
 //! Never here: digests of tokens, raw values.
-use enforcer_common::{Action, AllowKind, Prefix, SubjectKind};
-use enforcer_policy::{Allowed, Decision, DecisionId, Moment, Origin, Scope};
+use enforcer_common::{Action, AllowKind, Prefix, Rate, SubjectKind};
+use enforcer_policy::{Allowed, Decision, DecisionId, Moment, Origin};
 use serde::{Deserialize, Serialize};
 
 use super::shape;
@@ -20,9 +20,14 @@ pub struct DecisionReport {
     pub subject: String,
     /// The service; `None` means all.
     pub service: Option<String>,
+    /// The endpoint of it, such as `GET /accounts/{}`; `None` means all.
+    pub endpoint: Option<String>,
     /// What happens.
     #[serde(with = "shape")]
     pub action: Action,
+    /// How many requests may pass; only with `limit`.
+    #[serde(with = "enforcer_policy::serial")]
+    pub rate: Option<Rate>,
     /// When it ends; `None` is never.
     #[serde(with = "shape")]
     pub until: Option<Moment>,
@@ -44,8 +49,10 @@ impl From<&Decision> for DecisionReport {
             id: decision.id,
             kind: decision.subject.kind(),
             subject: decision.subject.to_string(),
-            service: service_of(&decision.scope),
+            service: decision.scope.service().map(str::to_owned),
+            endpoint: decision.scope.endpoint().map(|endpoint| endpoint.place()),
             action: decision.action,
+            rate: decision.rate,
             until: decision.until,
             reason: note.reason.clone(),
             origin: note.origin,
@@ -135,12 +142,5 @@ impl From<enforcer_policy::Change> for Change {
             Policy::Shortened => Self::Shortened,
             Policy::Unchanged => Self::Unchanged,
         }
-    }
-}
-
-fn service_of(scope: &Scope) -> Option<String> {
-    match scope {
-        Scope::All => None,
-        Scope::Service(name) => Some(name.to_string()),
     }
 }

@@ -113,9 +113,7 @@ pub struct KindCount {
 impl KindCount {
     /// Of every kind, from the ledger's own count.
     pub fn list(counts: Counts) -> Vec<Self> {
-        [SubjectKind::Ip, SubjectKind::Device, SubjectKind::Flow]
-            .map(|kind| Self { kind, count: counts.of(kind) as u64 })
-            .to_vec()
+        SubjectKind::ALL.iter().map(|kind| Self { kind: *kind, count: counts.of(*kind) as u64 }).collect()
     }
 }
 
@@ -179,7 +177,7 @@ pub struct ReasonCount {
     /// Why.
     #[serde(with = "shape")]
     pub reason: Reason,
-    /// `packet` or `request`.
+    /// `packet`, `request` or `stream`.
     pub layer: String,
     /// Packets or requests.
     pub count: u64,

@@ -5,14 +5,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use enforcer_common::{Action, Address, AllowKind, Prefix, SubjectKind};
+use enforcer_common::{Action, Address, AllowKind, Prefix, Rate, SubjectKind};
 use enforcer_policy::{DecisionId, Moment};
 use serde::{Deserialize, Serialize};
 
 use super::shape;
 
 /// Raised with every change of a type in this room.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 /// Most items in one [`Request::ImportChunk`].
 pub const IMPORT_ITEMS: usize = 65_536;
 /// Most bytes of raw text in one [`Request::ImportChunk`], so that it always fits in a frame.
@@ -98,11 +98,14 @@ pub struct AllowRequest {
 pub struct BlockRequest {
     /// Who.
     pub subject: SubjectInput,
-    /// A service by name; `None` means all.
+    /// A service by name, or an endpoint such as `pay:GET /accounts/{id}`; `None` means all.
     pub scope: Option<String>,
     /// What to do.
     #[serde(with = "shape")]
     pub action: Action,
+    /// How many requests may pass; only with `limit`.
+    #[serde(with = "enforcer_policy::serial")]
+    pub rate: Option<Rate>,
     /// How long from now; `None` is for good.
     pub duration: Option<Duration>,
     /// Why.
@@ -116,21 +119,27 @@ pub struct BlockRequest {
 /// A subject as the operator typed it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum SubjectInput {
-    /// The value of a device's token.
-    Device(Raw),
     /// `tcp 198.51.100.7:40000 > 192.0.2.1:443`, see [`enforcer_policy::parse_flow`].
     Flow(String),
     /// An address or a network, see [`enforcer_policy::parse_prefix`].
     Ip(String),
+    /// The value of a token.
+    Token {
+        /// Whose: a device, session, user or apikey.
+        #[serde(with = "shape")]
+        kind: SubjectKind,
+        /// The value.
+        value: Raw,
+    },
 }
 
 impl SubjectInput {
     /// What kind it is.
     pub fn kind(&self) -> SubjectKind {
         match self {
-            Self::Device(_) => SubjectKind::Device,
             Self::Flow(_) => SubjectKind::Flow,
             Self::Ip(_) => SubjectKind::Ip,
+            Self::Token { kind, .. } => *kind,
         }
     }
 }
@@ -164,14 +173,17 @@ impl fmt::Debug for Raw {
 /// before `ImportEnd` keeps what the answered chunks did: an import is many decisions, not one transaction.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ImportStart {
-    /// What all items are: `ip` or `device`.
+    /// What all items are: `ip`, or a kind that has a token.
     #[serde(with = "shape")]
     pub kind: SubjectKind,
-    /// A service by name; `None` means all.
+    /// A service by name, or an endpoint; `None` means all.
     pub scope: Option<String>,
     /// What to do; ignored when they are removed.
     #[serde(with = "shape")]
     pub action: Action,
+    /// How many requests of each may pass; only with `limit`.
+    #[serde(with = "enforcer_policy::serial")]
+    pub rate: Option<Rate>,
     /// How long from now; `None` is for good.
     pub duration: Option<Duration>,
     /// Why.
@@ -189,7 +201,7 @@ pub struct ImportStart {
 pub enum ImportItem {
     /// An address or network.
     Network(#[serde(with = "shape")] Prefix),
-    /// The raw value of a device's token.
+    /// The raw value of a token.
     Token(Raw),
 }
 
@@ -199,7 +211,7 @@ pub struct ListRequest {
     /// Only this kind.
     #[serde(with = "shape")]
     pub kind: Option<SubjectKind>,
-    /// Only this service.
+    /// Only this service, or this endpoint.
     pub scope: Option<String>,
     /// After this decision: the last of the page before.
     pub after: Option<DecisionId>,
@@ -216,7 +228,7 @@ pub enum UnblockBy {
     Subject {
         /// Who.
         subject: SubjectInput,
-        /// A service by name.
+        /// A service by name, or an endpoint.
         scope: Option<String>,
     },
 }
@@ -226,10 +238,16 @@ pub enum UnblockBy {
 pub enum WhySubject {
     /// One decision.
     Decision(DecisionId),
-    /// The value of a device's token.
-    Device(Raw),
     /// One address.
     Ip(#[serde(with = "shape")] Address),
+    /// The value of a token.
+    Token {
+        /// Whose.
+        #[serde(with = "shape")]
+        kind: SubjectKind,
+        /// The value.
+        value: Raw,
+    },
 }
 
 impl AllowRequest {

@@ -116,7 +116,7 @@ words! {
     Action, "action", Self::ALL;
     AllowKind, "kind of allowlist entry", &[Self::Full, Self::Proxy];
     Reason, "reason", Self::ALL;
-    SubjectKind, "kind of subject", &[Self::Ip, Self::Device, Self::Flow];
+    SubjectKind, "kind of subject", Self::ALL;
     Verdict, "verdict", Self::ALL;
 }
 

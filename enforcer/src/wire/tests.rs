@@ -1,7 +1,7 @@
 //! Round trips of every message in both forms, and the bytes and JSON that other releases rely on.
 use std::time::Duration;
 
-use enforcer_common::{Action, Address, AllowKind, Counter, Prefix, Reason, SubjectKind, Verdict};
+use enforcer_common::{Action, Address, AllowKind, Counter, Prefix, Rate, Reason, SubjectKind, Verdict};
 use enforcer_policy::{DecisionId, Moment, Origin};
 use proptest::prelude::*;
 use serde::Serialize;
@@ -22,7 +22,9 @@ fn decision() -> DecisionReport {
         kind: SubjectKind::Ip,
         subject: "203.0.113.0/24".to_owned(),
         service: None,
+        endpoint: None,
         action: Action::Drop,
+        rate: None,
         until: Some(Moment(1_767_225_600_000)),
         reason: "scan".to_owned(),
         origin: Origin::Cli,
@@ -62,7 +64,7 @@ fn json_speaks_to_people() {
         serde_json::to_string(&report).unwrap(),
         concat!(
             r#"{"decision":{"id":"0192abcdef012345","kind":"ip","subject":"203.0.113.0/24","service":null,"#,
-            r#""action":"drop","until":"2026-01-01T00:00:00.000Z","reason":"scan","origin":"cli","#,
+            r#""endpoint":null,"action":"drop","rate":null,"until":"2026-01-01T00:00:00.000Z","reason":"scan","origin":"cli","#,
             r#""approved_by":"root","created":"2025-12-31T23:00:00.000Z"},"change":"added","#,
             r#""enforced_in_seconds":0.0015,"warnings":[]}"#
         )
@@ -95,17 +97,18 @@ fn a_full_chunk_fits_in_a_frame() {
 
 #[test]
 fn raw_values_stay_out_of_debug() {
-    let request = Request::Why(WhySubject::Device(Raw::new("secret-token")));
+    let request = Request::Why(WhySubject::Token { kind: SubjectKind::Session, value: Raw::new("secret-token") });
     assert!(!format!("{request:?}").contains("secret"));
 }
 
 #[test]
 fn every_request_comes_back() {
-    let subject = SubjectInput::Device(Raw::new("ABC"));
+    let subject = SubjectInput::Token { kind: SubjectKind::ApiKey, value: Raw::new("ABC") };
     let block = BlockRequest {
         subject: subject.clone(),
-        scope: Some("pay".to_owned()),
-        action: Action::Deny,
+        scope: Some("pay:GET /accounts/{id}".to_owned()),
+        action: Action::Limit,
+        rate: Some(Rate { per_minute: 60, burst: 1 }),
         duration: Some(Duration::from_hours(2)),
         reason: "stolen".to_owned(),
         shorten: false,
@@ -161,7 +164,7 @@ fn every_reply_comes_back() {
 #[test]
 fn every_report_comes_back() {
     let maps = vec![MapFill { map: "flows".to_owned(), used: 1, capacity: 65_536 }];
-    let requests = VerdictCount::list(&[5, 0, 2, 0, 0]);
+    let requests = VerdictCount::list(&[5, 0, 1, 2, 0, 0]);
     both_ways(&TopReport {
         at: Moment(1_767_222_000_000),
         cpus: 2,

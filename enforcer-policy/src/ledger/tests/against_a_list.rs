@@ -1,17 +1,18 @@
 //! The ledger beside a plain list: the same steps, the same answers.
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use enforcer_common::{Action, Address, Prefix, SubjectKind};
+use enforcer_common::{Action, Address, Prefix, Rate, SubjectKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{NOW, after, device, flow, note};
+use super::{NOW, after, device, flow, note, session};
 use crate::{Decision, DecisionId, Ledger, Moment, Order, Scope, Subject};
 
 /// One thing that happens to a ledger.
 #[derive(Clone, Debug)]
 enum Step {
-    Block { subject: Subject, scope: Scope, action: Action, until: Option<Moment>, shorten: bool },
+    Block { subject: Subject, scope: Scope, action: Action, rate: Option<Rate>, until: Option<Moment>, shorten: bool },
     Expire,
     Restore { subject: Subject, id: u64, until: Option<Moment> },
     Unblock { subject: Subject, scope: Scope },
@@ -28,12 +29,12 @@ impl Naive {
     }
 
     fn block(&mut self, order: Order, id: DecisionId) {
-        let Order { subject, scope, action, until, note, .. } = order;
+        let Order { subject, scope, action, rate, until, note, .. } = order;
         match self.at(&subject, &scope) {
-            None => self.0.push(Decision { id, subject, scope, action, until, note }),
+            None => self.0.push(Decision { id, subject, scope, action, rate, until, note }),
             Some(at) => {
                 let old = &mut self.0[at];
-                old.action = action;
+                (old.action, old.rate) = (action, rate);
                 if order.shorten || until.is_none() || old.until.is_some_and(|old| until > Some(old)) {
                     old.until = until;
                 }
@@ -50,10 +51,7 @@ impl Naive {
     fn covering(&self, address: Address) -> Vec<DecisionId> {
         let holds = |one: &&Decision| matches!(one.subject, Subject::Ip(net) if net.is_v4() == address.is_v4() && net.contains(address));
         let mut found: Vec<&Decision> = self.0.iter().filter(holds).collect();
-        found.sort_by_key(|one| match one.subject {
-            Subject::Ip(net) => std::cmp::Reverse(net.length()),
-            Subject::Device(_) | Subject::Flow(_) => unreachable!("filtered"),
-        });
+        found.sort_by_key(|one| std::cmp::Reverse(one.subject.network().map(|prefix| prefix.length())));
         found.into_iter().map(|one| one.id).collect()
     }
 }
@@ -71,11 +69,13 @@ fn any_subject() -> impl Strategy<Value = Subject> {
         let prefix = Prefix::new(address, length);
         (prefix.is_v4() == address.is_v4() && length != 96).then_some(Subject::Ip(prefix))
     });
-    prop_oneof![4 => network, 1 => (0_u64..3).prop_map(device), 1 => (1_u16..3).prop_map(flow)]
+    prop_oneof![4 => network, 1 => (0_u64..3).prop_map(device), 1 => (0_u64..3).prop_map(session), 1 => (1_u16..3).prop_map(flow)]
 }
 
 fn any_scope() -> impl Strategy<Value = Scope> {
-    prop_oneof![Just(Scope::All), Just(Scope::named("pay"))]
+    let endpoints = ["pay:GET /accounts/{id}", "pay:/**"].map(|text| Just(Scope::parse(text).unwrap()));
+    let [one, two] = endpoints;
+    prop_oneof![3 => Just(Scope::All), 3 => Just(Scope::named("pay")), 1 => one, 1 => two]
 }
 
 fn any_until() -> impl Strategy<Value = Option<Moment>> {
@@ -83,10 +83,13 @@ fn any_until() -> impl Strategy<Value = Option<Moment>> {
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
-    let action = prop_oneof![Just(Action::Drop), Just(Action::Observe)];
+    let limit = (1_u32..3).prop_map(|per_minute| (Action::Limit, Some(Rate { per_minute, burst: 1 })));
+    let action = prop_oneof![Just((Action::Drop, None)), Just((Action::Observe, None)), limit];
     let block = (any_subject(), any_scope(), action, any_until(), any::<bool>());
     prop_oneof![
-        6 => block.prop_map(|(subject, scope, action, until, shorten)| Step::Block { subject, scope, action, until, shorten }),
+        6 => block.prop_map(|(subject, scope, (action, rate), until, shorten)| {
+            Step::Block { subject, scope, action, rate, until, shorten }
+        }),
         1 => Just(Step::Expire),
         1 => (any_subject(), 1_u64..9, any_until()).prop_map(|(subject, id, until)| Step::Restore { subject, id, until }),
         1 => (any_subject(), any_scope()).prop_map(|(subject, scope)| Step::Unblock { subject, scope }),
@@ -97,8 +100,8 @@ fn any_step() -> impl Strategy<Value = Step> {
 /// Does `step` to both.
 fn step(ledger: &mut Ledger, naive: &mut Naive, step: Step, now: Moment) {
     match step {
-        Step::Block { subject, scope, action, until, shorten } => {
-            let order = Order { subject, scope, action, until, shorten, wide: true, note: note("x") };
+        Step::Block { subject, scope, action, rate, until, shorten } => {
+            let order = Order { subject, scope, action, rate, until, shorten, wide: true, note: note("x") };
             if let Ok(blocked) = ledger.block(order.clone(), now, 3) {
                 naive.block(order, blocked.decision.id);
             }
@@ -114,7 +117,7 @@ fn step(ledger: &mut Ledger, naive: &mut Naive, step: Step, now: Moment) {
         }
         Step::Restore { subject, id, until } => {
             let (scope, action, note) = (Scope::All, Action::Drop, note("x"));
-            let mut decision = Decision { id: DecisionId(id), subject, scope, action, until, note };
+            let mut decision = Decision { id: DecisionId(id), subject, scope, action, rate: None, until, note };
             let replaced = naive.at(&decision.subject, &Scope::All).map(|at| naive.0.remove(at));
             assert_eq!(ledger.insert_raw(decision.clone()), replaced);
             let held = ledger.get(&decision.subject, &Scope::All).unwrap();
@@ -146,9 +149,11 @@ proptest! {
             let all = naive.sorted();
             prop_assert!(ledger.iter().eq(all.iter().cloned()));
             prop_assert_eq!(ledger.len(), all.len());
-            for kind in [SubjectKind::Ip, SubjectKind::Device, SubjectKind::Flow] {
-                prop_assert_eq!(ledger.counts().of(kind), all.iter().filter(|one| one.subject.kind() == kind).count());
+            for kind in SubjectKind::ALL {
+                prop_assert_eq!(ledger.counts().of(*kind), all.iter().filter(|one| one.subject.kind() == *kind).count());
             }
+            let spoken_of: BTreeSet<_> = all.iter().filter_map(|one| one.scope.endpoint()).collect();
+            prop_assert!(ledger.endpoints().eq(spoken_of));
             for one in &all {
                 prop_assert!(ledger.get(&one.subject, &one.scope).is_some_and(|held| held == *one));
                 prop_assert!(ledger.by_id(one.id).is_some_and(|held| held == *one));

@@ -3,7 +3,7 @@ mod against_a_list;
 
 use std::time::Duration;
 
-use enforcer_common::{Action, AllowKind, SourceRule, SubjectKind};
+use enforcer_common::{Action, AllowKind, Rate, SourceRule, SubjectKind};
 
 use super::*;
 use crate::{Origin, Token, parse_flow, parse_prefix};
@@ -23,13 +23,18 @@ fn device(digest: u64) -> Subject {
     Subject::Device(Token { digest, masked: "ab…yz".into() })
 }
 
+fn session(digest: u64) -> Subject {
+    Subject::Session(Token { digest, masked: "ab…yz".into() })
+}
+
 fn flow(client: u16) -> Subject {
     Subject::Flow(parse_flow(&format!("tcp 203.0.113.7:{client} > 10.0.0.1:80")).unwrap())
 }
 
 fn order(subject: Subject, seconds: Option<u64>) -> Order {
     let until = seconds.map(|seconds| NOW.plus(Duration::from_secs(seconds)));
-    Order { subject, scope: Scope::All, action: Action::Drop, until, shorten: false, wide: false, note: note("x") }
+    let (scope, action, note) = (Scope::All, Action::Drop, note("x"));
+    Order { subject, scope, action, rate: None, until, shorten: false, wide: false, note }
 }
 
 fn after(seconds: u64) -> Moment {
@@ -135,6 +140,46 @@ fn refusals_say_what_to_do_instead() {
 }
 
 #[test]
+fn a_limit_has_a_rate_and_nothing_else_has_one() {
+    let rate = |per_minute| Some(Rate { per_minute, burst: 1 });
+    let mut ledger = Ledger::default();
+    let limit = |rate| Order { action: Action::Limit, rate, ..order(session(1), None) };
+    assert_eq!(ledger.block(limit(None), NOW, 1).unwrap_err(), Refusal::RateMissing);
+    let denied = Order { rate: rate(1), action: Action::Deny, ..order(session(1), None) };
+    assert_eq!(ledger.block(denied, NOW, 1).unwrap_err(), Refusal::RateUseless);
+    for subject in [ip("1.2.3.4"), flow(5)] {
+        let refusal = ledger.block(Order { subject, ..limit(rate(1)) }, NOW, 1).unwrap_err();
+        assert_eq!(refusal, Refusal::IpActionUnsupported { action: Action::Limit });
+    }
+    let change = |ledger: &mut Ledger, rate| ledger.block(limit(rate), NOW, 1).unwrap().change;
+    let changes = [1, 1, 2].map(|per_minute| change(&mut ledger, rate(per_minute)));
+    assert_eq!(changes, [Change::Added, Change::Unchanged, Change::Changed]);
+    assert_eq!(ledger.get(&session(1), &Scope::All).unwrap().rate, rate(2));
+}
+
+#[test]
+fn kinds_of_tokens_are_apart_and_so_are_endpoints() {
+    let mut ledger = Ledger::default();
+    let scope = |text| Scope::parse(text).unwrap();
+    let (one, two) = (scope("pay:GET /a/{id}"), scope("pay:/a/{id}"));
+    for subject in [session(1), device(1)] {
+        for scope in [&one, &two, &Scope::All] {
+            ledger.block(Order { scope: scope.clone(), ..order(subject.clone(), None) }, NOW, 1).unwrap();
+        }
+    }
+    assert_eq!((ledger.len(), ledger.counts().sessions, ledger.endpoints().count()), (6, 3, 2));
+    let within = |ledger: &Ledger, scope: &Scope| {
+        let filter = Filter { kind: Some(SubjectKind::Session), scope: Some(scope.clone()) };
+        ledger.page(None, 9, &filter).decisions.len()
+    };
+    assert_eq!([&one, &Scope::named("pay"), &Scope::All].map(|scope| within(&ledger, scope)), [1, 2, 1]);
+    ledger.unblock(&session(1), &scope("pay:GET /a/{other}"));
+    assert_eq!(ledger.endpoints().count(), 2);
+    ledger.unblock(&device(1), &one);
+    assert!(ledger.endpoints().eq(two.endpoint()));
+}
+
+#[test]
 fn what_is_over_comes_out_once() {
     let mut ledger = Ledger::default();
     ledger.block(order(ip("1.2.3.4"), Some(1)), NOW, 1).unwrap();
@@ -192,7 +237,7 @@ fn restored_decisions_keep_their_ids_and_share_their_note() {
     let mut ledger = Ledger::default();
     let decision = |id, digest| {
         let (subject, scope, action) = (device(digest), Scope::All, Action::Deny);
-        Decision { id: DecisionId(id), subject, scope, action, until: None, note: note("same") }
+        Decision { id: DecisionId(id), subject, scope, action, rate: None, until: None, note: note("same") }
     };
     assert_eq!(ledger.insert_raw(decision(5, 1)), None);
     assert_eq!(ledger.insert_raw(decision(6, 2)), None);

@@ -1,4 +1,6 @@
 //! What the operator sees: a good file, and wrong files with everything that is wrong with them.
+mod services;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -28,7 +30,9 @@ fn the_example_without_its_comments_is_valid_too() {
     let text = text.join("\n").replace("\n#    {", "\n    {");
     let config = Config::parse(&text).unwrap();
     assert_eq!(config.services.len(), 1);
-    assert_eq!(config.services[0].devices.len(), 2);
+    let kinds: Vec<_> = config.services[0].identities.iter().map(|rule| (rule.kind, rule.take)).collect();
+    assert_eq!(kinds.len(), 8);
+    assert!(kinds.contains(&(SubjectKind::Session, Take::Scheme)) && kinds.contains(&(SubjectKind::Ip, Take::Address)));
     assert_eq!(config.services[0].notice.content_type, NoticeType::Json);
     assert_eq!(config.allow.len(), 1);
     assert_eq!(config.agent.socket_group.as_deref(), Some("secops"));
@@ -72,7 +76,8 @@ fn a_full_file_is_read() {
     let service = &config.services[0];
     assert_eq!(service.interfaces, ["eth0", "eth1"]);
     assert!(!service.enforce);
-    assert_eq!(service.devices[0].pattern.as_deref(), Some("DeviceId/"));
+    let rule = &service.identities[0];
+    assert_eq!((rule.header.as_str(), rule.take, rule.pattern.as_str()), ("user-agent", Take::After, "DeviceId/"));
     assert_eq!(config.allow[0].kind, AllowKind::Proxy);
 }
 
@@ -170,127 +175,6 @@ fn paths_and_manners_of_the_agent_are_checked() {
         assert!(found[0].contains(what), "{found:?}");
     }
     assert!(problems("[agent]\nlost_agent = \"forget\"\n")[0].ends_with("write \"keep\" or \"pass-after 30s\""));
-}
-
-#[test]
-fn services_do_not_get_in_each_others_way() {
-    let text = "\
-[fastpath]
-interfaces = [\"eth0\"]
-[[service]]
-name = \"pay\"
-ports = [80, 443, 80]
-[[service]]
-name = \"pay\"
-ports = [443, 0, 70000]
-[[service]]
-name = \"Pay!\"
-ports = []
-interfaces = []
-[[service]]
-name = \"all\"
-ports = [443]
-interfaces = [\"lo\"]
-[[service]]
-mode = \"off\"
-";
-    assert_eq!(
-        problems(text),
-        [
-            "5|service[1].ports[3]|port 80 is listed twice|keep one of the two",
-            "7|service[2].name|the name `pay` is already taken on line 4|choose another name",
-            "8|service[2].ports[1]|port 443 on eth0 already belongs to service `pay`|give each port of an interface to \
-             one service",
-            "8|service[2].ports[2]|`0` is out of range|write a number from 1 to 65535",
-            "8|service[2].ports[3]|`70000` is out of range|write a number from 1 to 65535",
-            "10|service[3].name|`Pay!` cannot be the name of a service|use a-z, 0-9 and hyphens, at most 63 characters",
-            "11|service[3].ports|there is no port: nothing would be judged|write at least one port",
-            "12|service[3].interfaces|there is no interface: nothing would be judged|write at least one interface",
-            "14|service[4].name|`all` means every service|choose another name",
-            "17|service[5].name|this key is missing|add name = \"pay\"",
-            "17|service[5].ports|this key is missing|add ports = [8080]",
-            "18|service[5].mode|`off` is not known here|write one of \"enforce\", \"observe\"",
-        ]
-    );
-}
-
-#[test]
-fn a_service_without_interfaces_takes_those_of_the_fast_path() {
-    let text = "[[service]]\nname = \"pay\"\nports = [80]\n";
-    assert_eq!(
-        problems(text),
-        [
-            "1|service[1].interfaces|this key is missing|add interfaces = [\"eth0\"], or name the interfaces of [fastpath]"
-        ]
-    );
-}
-
-#[test]
-fn devices_fit_what_the_kernel_looks_at() {
-    let service = "[[service]]\nname = \"a\"\nports = [1]\ninterfaces = [\"lo\"]\n";
-    let text = format!(
-        "{service}device = [\n  {{header = \"X Device\"}},\n  {{header = \"{}\"}},\n  {{pattern = \"x\"}},\n  \
-         {{header = \"A\", pattern = \"seventeen bytes!!\"}},\n  {{header = \"A\", pattern = \"é\"}},\n  \
-         {{header = \"A\", patern = \"x\"}},\n]\n",
-        "x".repeat(33)
-    );
-    assert_eq!(
-        problems(&text),
-        [
-            "6|service[1].device[1].header|`X Device` cannot be the name of a header: it holds ` `|write the name alone, \
-             without colon or spaces, such as \"X-Device-Id\"",
-            "7|service[1].device[2].header|the name of the header has 33 bytes|at most 32 are looked at in the kernel",
-            "8|service[1].device[3].header|this key is missing|add header = \"X-Device-Id\"",
-            "9|service[1].device[4].pattern|the pattern has 17 bytes|at most 16 are looked at in the kernel: write the end \
-             of it",
-            "10|service[1].device[5].pattern|`é` is not plain ASCII|use letters, digits, signs and spaces",
-            "11|service[1].device[6].`patern`|this key is not known|did you mean pattern?",
-        ]
-    );
-    let many: Vec<_> = (1..=9).map(|n| format!("{{header = \"H{n}\"}},{{header = \"h{n}\"}}")).collect();
-    let found = problems(&format!("{service}device = [{}]", many.join(",")));
-    assert_eq!(found.len(), 2, "{found:?}");
-    assert!(found[0].contains("service[1].device[17]|this is one more header and pattern than the 8"), "{found:?}");
-}
-
-#[test]
-fn a_notice_is_checked() {
-    let notice = |notice: &str| {
-        let service = "[[service]]\nname = \"a\"\nports = [1]\ninterfaces = [\"lo\"]\n";
-        problems(&format!("{service}notice = {notice}\n"))
-    };
-    assert_eq!(notice("{type = \"json\", body = '{\"id\": \"{decision}\"}'}"), [""; 0]);
-    assert_eq!(notice(&format!("{{body = \"{}\"}}", "x".repeat(512))), [""; 0]);
-    for (text, what) in [
-        ("{type = \"json\", body = '{\"id\": {decision}}'}", "body|the body is not JSON: invalid number"),
-        ("{type = \"json\", body = '{'}", "body|the body is not JSON: EOF"),
-        ("{type = \"html\", body = 'x'}", "type|`html` is not known here"),
-        ("{type = \"text\"}", "body|this key is missing"),
-        ("{body = '{decision} {decision}'}", "body|{decision} stands 2 times"),
-        ("{body = \"a\\u001b[31m\"}", "body|the text holds the control character U+001B"),
-        ("\"no\"", "a table is expected, not a text"),
-    ] {
-        let found = notice(text);
-        assert!(found.len() == 1 && found[0].contains(what), "{text}: {found:?}");
-    }
-    let found = notice(&format!("{{body = \"{}\"}}", "x".repeat(513)));
-    assert!(found[0].contains("the body has 513 bytes|shorten it to 512"), "{found:?}");
-}
-
-#[test]
-fn there_is_an_end_to_services_and_ports() {
-    use std::fmt::Write as _;
-    let mut text = String::from("[fastpath]\ninterfaces = [\"eth0\"]\n");
-    for n in 1..=34 {
-        write!(text, "[[service]]\nname = \"s{n}\"\nports = [{n}]\n").unwrap();
-    }
-    assert_eq!(
-        problems(&text),
-        ["99|service[33]|there are more than 32 services|join services that share their devices and their notice"]
-    );
-    let ports: Vec<_> = (1..=513).map(|port| port.to_string()).collect();
-    let text = format!("[[service]]\nname=\"a\"\nports=[{}]\ninterfaces=[\"a\",\"b\"]\n", ports.join(","));
-    assert!(problems(&text)[0].contains("more than 1024 ports"));
 }
 
 #[test]

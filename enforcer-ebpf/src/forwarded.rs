@@ -1,0 +1,121 @@
+//! Who really asks: the client address that trusted proxies name. In: the scanned head. Out: an address, when the packet
+//! comes from a trusted proxy and its list says one.
+//!
+//! A list is walked from its right end, which the nearest proxy wrote: trusted proxies are passed over, and the first address
+//! that is none is the client. What stands further left was written by the client itself.
+use enforcer_common::{Action, Address, Outcome, Rule, SubjectKind, Take, UNTIL_NEVER};
+
+use crate::http::{self, ADDRESSES, TOKENS, Token, Work};
+use crate::tc::{Case, case, work};
+use crate::{allowlist, request, services, settings, sources};
+
+const FIRST: u32 = Take::ForwardedFor as u32;
+const LAST: u32 = Take::Address as u32;
+
+/// Judges every client address that is named for the request. Inlined into the loop of the reader: the stack has no room for
+/// another frame above the source tables.
+#[inline(always)]
+pub fn judge_clients() {
+    if enforcer_peer() != 0 {
+        enforcer_client();
+    }
+    let mut at = 0;
+    while at < TOKENS as u32 && enforcer_forwarded(at) != NO_MORE {
+        enforcer_client();
+        at += 1;
+    }
+}
+
+/// Finds who opened the connection, as a PROXY header says. Gives 0 when there was none.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn enforcer_peer() -> u32 {
+    let Some(case) = case() else { return 0 };
+    case.client = case.stream.client;
+    u32::from(is_known(case.client))
+}
+
+#[inline(always)]
+fn is_known(address: Address) -> bool {
+    address.high() | address.low() != 0
+}
+
+/// Judges the client in the case, if there is one. The source tables keep no ids, so a refusal tells none.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn enforcer_client() -> u32 {
+    let (Some(case), Some(settings)) = (case(), settings::read()) else { return 0 };
+    if !is_known(case.client) {
+        return 0;
+    }
+    let outcome = sources::judge(case.client.halves(), settings);
+    let action = if outcome.has(Outcome::REFUSE) {
+        Action::Deny
+    } else if outcome.has(Outcome::OBSERVE) {
+        Action::Observe
+    } else {
+        return 0;
+    };
+    case.refused_client = case.client;
+    request::consider(case, Rule::new(action, UNTIL_NEVER, 0), SubjectKind::Ip, 0, 0);
+    1
+}
+
+/// There are no more values.
+const NO_MORE: u32 = 1;
+
+/// Finds the client that the value noted as number `at` names, if it is a list of addresses and the peer a trusted proxy; puts
+/// it into the case.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn enforcer_forwarded(at: u32) -> u32 {
+    let (Some(case), Some(settings), Some(work)) = (case(), settings::read(), work()) else { return NO_MORE };
+    // SAFETY: this CPU's own scratch space.
+    let w = unsafe { &mut *work };
+    if settings.allow == 0 || at >= w.found {
+        return NO_MORE;
+    }
+    case.client = Address::default();
+    let token = w.tokens[at as usize & (TOKENS - 1)];
+    if let Some(take) = form(w, token)
+        && allowlist::is_proxy(peer(case))
+    {
+        let start = u32::from(token.start);
+        http::read_addresses(w, start, start + u32::from(token.length), take);
+        case.client = client(w).unwrap_or_default();
+    }
+    0
+}
+
+/// Who opened the connection: as a PROXY header says, or the packet.
+#[inline(always)]
+fn peer(case: &Case) -> Address {
+    if is_known(case.stream.client) { case.stream.client } else { case.segment.network.source }
+}
+
+/// How the list is written, when the token is one.
+#[inline(always)]
+fn form(w: &Work, token: Token) -> Option<u32> {
+    if token.kind != Token::VALUE {
+        return None;
+    }
+    let take = services::watchlist(w.side)?.watches.get(usize::from(token.watch))?.take;
+    if take >= FIRST && take <= LAST { Some(take) } else { None }
+}
+
+/// The first from the right that is no trusted proxy; nothing when it is unknown, or all are trusted.
+#[inline(always)]
+fn client(w: &Work) -> Option<Address> {
+    let mut back = 1;
+    while back <= ADDRESSES as u32 && back <= w.address_count {
+        let address = w.addresses[(w.address_count - back) as usize & (ADDRESSES - 1)];
+        if address.high() | address.low() == 0 {
+            return None;
+        }
+        if !allowlist::is_proxy(address) {
+            return Some(address);
+        }
+        back += 1;
+    }
+    None
+}

@@ -1,0 +1,122 @@
+//! The first line: is this a request of HTTP/1?
+use enforcer_common::Reason;
+
+use super::lines::is_blank;
+use super::work::{Turn, Work, byte_at, repeat, word_at};
+
+/// `http/1.` and `http/2.`, as the low seven bytes of a word.
+const HTTP1: u64 = u64::from_le_bytes(*b"http/1.\0");
+const HTTP2: u64 = u64::from_le_bytes(*b"http/2.\0");
+const SEVEN: u64 = 0x00ff_ffff_ffff_ffff;
+/// The bit that tells the cases of the four letters apart.
+const CASE: u64 = 0x2020_2020;
+/// Longest method that is recognised.
+const METHOD: u32 = 32;
+/// Blanks that are skipped before the method and behind the version.
+const BLANKS: u32 = 16;
+/// The first byte of a TLS record that begins a connection.
+const HANDSHAKE: u8 = 0x16;
+
+/// Fine when the bytes begin with a request line, or with what can still become one.
+#[inline(always)]
+pub fn judge(work: &mut Work) -> Result<(), Reason> {
+    match enforcer_first_line(work) {
+        FINE => Ok(()),
+        TLS => Err(Reason::Tls),
+        NEWER => Err(Reason::Http2),
+        _ => Err(Reason::NotHttp),
+    }
+}
+
+const FINE: u32 = 0;
+const NOT_HTTP: u32 = 1;
+const TLS: u32 = 2;
+const NEWER: u32 = 3;
+
+/// The same with a number for each answer, as functions of the kernel return one word.
+#[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
+#[inline(never)]
+pub extern "C" fn enforcer_first_line(work: *mut Work) -> u32 {
+    // SAFETY: the caller's own scratch space, not shared; the null check is what the verifier asks for.
+    let Some(w) = (unsafe { work.as_mut() }) else { return NOT_HTTP };
+    if w.count == 0 {
+        // The line is still open, or there were only blank lines.
+        let (start, end) = (w.line, w.length);
+        return match (start < end, byte_at(w, start)) {
+            (true, HANDSHAKE) => TLS,
+            (true, _) if method(w, start, end) == REFUSED => NOT_HTTP,
+            _ => FINE,
+        };
+    }
+    let (start, end) = (w.lines[0] >> 16, w.lines[0] & 0xffff);
+    if method(w, start, end) != FOUND {
+        return NOT_HTTP;
+    }
+    version(w, start, end)
+}
+
+/// What stands behind the last blank.
+#[inline(always)]
+fn version(w: &mut Work, start: u32, end: u32) -> u32 {
+    (w.value_start, w.value_end) = (start, end);
+    repeat(BLANKS, last_blank, w);
+    let end = w.value_end;
+    if end < start + 10 || !is_blank(byte_at(w, end - 9)) {
+        return NOT_HTTP;
+    }
+    match (word_at(w, end - 8) | CASE) & SEVEN {
+        HTTP1 => FINE,
+        HTTP2 => NEWER,
+        _ => NOT_HTTP,
+    }
+}
+
+/// Takes a blank off the end.
+extern "C" fn last_blank(_index: u32, turn: *mut Turn) -> i64 {
+    // SAFETY: `repeat` hands on its own.
+    let w = unsafe { &mut *(*turn).work };
+    let more = w.value_end > w.value_start && is_blank(byte_at(w, w.value_end - 1));
+    w.value_end -= u32::from(more);
+    i64::from(!more)
+}
+
+/// What the search for a method found so far; in `work.token_end`.
+const SOUGHT: u32 = 0;
+const LETTERS: u32 = 1;
+const FOUND: u32 = 2;
+const REFUSED: u32 = 3;
+
+/// Letters and the like, then a blank; before `end`, since what follows is left over from earlier segments. Gives
+/// [`FOUND`] or [`REFUSED`], or else where it stands: more bytes could make it a method.
+#[inline(always)]
+fn method(w: &mut Work, start: u32, end: u32) -> u32 {
+    (w.value_start, w.value_end, w.token_end) = (start, end, SOUGHT);
+    repeat(METHOD + BLANKS, method_byte, w);
+    w.token_end
+}
+
+extern "C" fn method_byte(_index: u32, turn: *mut Turn) -> i64 {
+    // SAFETY: `repeat` hands on its own.
+    let w = unsafe { &mut *(*turn).work };
+    let at = w.value_start;
+    if at >= w.value_end {
+        return 1;
+    }
+    let byte = byte_at(w, at);
+    w.value_start = at + 1;
+    w.token_end = match (w.token_end, byte) {
+        (SOUGHT, b' ' | b'\t') => SOUGHT,
+        // It may be the end of an empty line whose newline is still to come.
+        (SOUGHT, b'\r') if at + 1 == w.value_end => SOUGHT,
+        (LETTERS, b' ' | b'\t') => FOUND,
+        (_, letter) if is_letter(letter) => LETTERS,
+        _ => REFUSED,
+    };
+    i64::from(w.token_end >= FOUND)
+}
+
+/// A byte that a method may have (RFC 9110, 5.6.2), without the digits and signs that no method has.
+#[inline(always)]
+fn is_letter(byte: u8) -> bool {
+    matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_')
+}

@@ -1,0 +1,116 @@
+//! Owns `SK_STREAMS` and `STREAMS`: where each connection stands.
+use core::mem::MaybeUninit;
+
+use aya_ebpf::bindings::{__sk_buff, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock_tuple};
+use aya_ebpf::btf_maps::{LruHashMap, SkStorage};
+use aya_ebpf::helpers::generated::{bpf_sk_release, bpf_sk_storage_get, bpf_skc_lookup_tcp, bpf_tcp_sock};
+use aya_ebpf::macros::btf_map;
+use enforcer_common::{FlowKey, Phase, Stream};
+
+use crate::refusal::Socket;
+use crate::tc::Case;
+
+#[btf_map]
+static SK_STREAMS: SkStorage<Stream> = SkStorage::new();
+#[btf_map]
+static STREAMS: LruHashMap<FlowKey, Stream, 16_384> = LruHashMap::new();
+
+/// The states of a socket in which it takes data for an application: past its handshake, before its end.
+const ESTABLISHED: u32 = 1;
+const LAST_STATE: u32 = 12;
+const LISTEN: u32 = 10;
+const NEW_SYN_RECV: u32 = 12;
+const TIME_WAIT: u32 = 6;
+
+/// Where the connection of the segment under judgement stands; nothing when no place can be had. A function of its own for
+/// the sake of the stack.
+///
+/// Puts what the server's socket says into the case.
+#[inline(never)]
+pub fn find(skb: *mut __sk_buff, case: &mut Case) -> Option<&'static mut Stream> {
+    case.socket = Socket::of(&case.segment);
+    match local(skb, case) {
+        Some(stream) => Some(stream),
+        None => elsewhere(case),
+    }
+}
+
+/// The position that lives with the server's socket.
+#[inline(always)]
+fn local(skb: *mut __sk_buff, case: &mut Case) -> Option<&'static mut Stream> {
+    let mut tuple = MaybeUninit::<bpf_sock_tuple>::zeroed();
+    let size = case.segment.fill(tuple.as_mut_ptr().cast());
+    // SAFETY: the tuple lives on the stack; a socket that is given is released on every way out. The storage is freed a grace
+    // period after the socket, so the pointer outlives the release for as long as the program runs.
+    unsafe {
+        let socket = bpf_skc_lookup_tcp(skb.cast(), tuple.as_mut_ptr(), size, u64::MAX, 0);
+        if socket.is_null() {
+            return None;
+        }
+        let numbers = if takes_data((*socket).state) { bpf_tcp_sock(socket) } else { core::ptr::null_mut() };
+        let mut stream = core::ptr::null_mut::<Stream>();
+        if !numbers.is_null() {
+            case.socket.send_next = (*numbers).snd_nxt;
+            case.socket.receive_next = (*numbers).rcv_nxt;
+            case.socket.untouched = u32::from((*numbers).bytes_received == 0);
+            case.socket.known = 1;
+            let map = core::ptr::from_ref(&SK_STREAMS).cast_mut().cast();
+            let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
+            stream = bpf_sk_storage_get(map, socket.cast(), core::ptr::null_mut(), create).cast();
+        }
+        bpf_sk_release(socket.cast());
+        stream.as_mut()
+    }
+}
+
+#[inline(always)]
+fn takes_data(state: u32) -> bool {
+    state >= ESTABLISHED && state < LAST_STATE && state != LISTEN && state != TIME_WAIT && state != NEW_SYN_RECV
+}
+
+/// The position of a connection without a socket of its own on this host.
+#[inline(always)]
+fn elsewhere(case: &mut Case) -> Option<&'static mut Stream> {
+    let flow = case.segment.flow();
+    if let Some(stream) = STREAMS.get_ptr_mut(flow) {
+        // SAFETY: entries are freed a grace period after they leave the table.
+        return Some(unsafe { &mut *stream });
+    }
+    STREAMS.insert(flow, Stream::default(), 0).ok()?;
+    // SAFETY: as above.
+    STREAMS.get_ptr_mut(flow).map(|stream| unsafe { &mut *stream })
+}
+
+/// A connection begins: what was known of one with the same ends is of no use.
+#[inline(always)]
+pub fn forget(flow: &FlowKey) {
+    let _ = STREAMS.remove(flow);
+}
+
+/// Makes a first position, when there is none: from what the server's socket says, or as good as can be guessed.
+#[inline(never)]
+pub fn begin(case: &mut Case) {
+    if Phase::from_raw(case.stream.phase) != Phase::Fresh {
+        return;
+    }
+    let flow = case.segment.flow();
+    let handed_over = case.socket.known != 0 && case.socket.untouched == 0;
+    let earlier = if handed_over { STREAMS.get_ptr_mut(flow) } else { None };
+    case.stream = match earlier {
+        // SAFETY: as in `elsewhere`. The connection was followed through its handshake.
+        Some(earlier) => unsafe { *earlier },
+        None => first_position(&case.socket, case.segment.sequence),
+    };
+}
+
+#[inline(always)]
+fn first_position(socket: &Socket, sequence: u32) -> Stream {
+    let (phase, next) = match (socket.known != 0, socket.untouched != 0) {
+        (true, true) => (Phase::Head, socket.receive_next),
+        (true, false) => (Phase::Unknown, socket.receive_next),
+        (false, _) => (Phase::Head, sequence),
+    };
+    let guessed = u8::from(socket.known == 0);
+    let (phase, safe_phase) = (phase as u8, phase as u8);
+    Stream { next, safe: next, text_end: next, phase, safe_phase, guessed, ..Stream::default() }
+}
