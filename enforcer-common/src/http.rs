@@ -67,8 +67,8 @@ pub struct Place {
     pub segments: u8,
     /// Not zero: more segments may follow.
     pub open: u8,
-    /// Zero.
-    pub pad: u16,
+    /// Not zero: a whole service, which takes the place of the port's own in requests that lie in it.
+    pub whole: u16,
     /// `SipHash` of the host name in lower case, without port; 0 for any.
     pub host: u64,
     /// The method, zero-padded; 0 for any. A method longer than a word is cut to it.

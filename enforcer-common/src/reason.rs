@@ -112,8 +112,13 @@ reasons! {
     Repeated = "repeated", "stream";
     /// A segment ahead of a gap in or before a request head: held back until the gap is filled.
     Ahead = "ahead", "stream";
-    /// The same, on a service that only observes: passed on, and the connection is not followed further.
+    /// A segment with a refused request behind something else: cut before it, so that the rest passes. TCP sends the request
+    /// again, and it is refused then.
+    Cut = "cut", "stream";
+    /// A segment ahead of a gap on a service that only observes: passed on, and the connection is not followed further.
     AheadObserved = "ahead_observed", "stream";
+    /// The first fragment of a segment: it cannot be followed, and is held back.
+    Fragmented = "fragmented", "stream";
     /// A repeated segment that says something else than before, of what the server has not acknowledged.
     Conflict = "conflict", "stream";
     /// A connection whose request boundaries are not known: open before the agent came, or lost sight of.

@@ -28,6 +28,8 @@ pub enum Phase {
     TrailerLine = 9,
     /// Not HTTP/1; never looked at again.
     Opaque = 10,
+    /// The PROXY header that may stand in front of a connection.
+    Proxy = 11,
 }
 
 /// How far a connection was read. Zero is a connection of which nothing was read.
@@ -49,8 +51,9 @@ pub struct Stream {
     pub safe_phase: u8,
     /// Not zero: the beginning of the connection was not seen, and `phase` is a guess.
     pub guessed: u8,
-    /// Zero.
-    pub pad: u8,
+    /// Requests that were passed on since the server was last known to have answered all; the last one when the server's next
+    /// byte to send was `asked`.
+    pub asking: u8,
     /// Bytes of the body or of the chunk after `next`; in a chunk's size line, the size so far.
     pub left: u64,
     /// See above.
@@ -63,6 +66,20 @@ pub struct Stream {
     pub digits: u16,
     /// See above.
     pub safe_digits: u16,
+    /// See `asking`.
+    pub asked: u32,
+    /// Where reading stood before a repetition was read instead: both must come to the same, as the server may have either.
+    pub was_next: u32,
+    /// See above.
+    pub was_left: u64,
+    /// See above.
+    pub was_phase: u8,
+    /// Not zero: the three above mean something.
+    pub again: u8,
+    /// Zero.
+    pub pad: u16,
+    /// The server's next byte to send when a refusal was put off.
+    pub put_off: u32,
     /// The address that a PROXY header named; zero for none.
     pub client: Address,
 }
@@ -94,10 +111,11 @@ impl Phase {
             8 => Self::Trailer,
             9 => Self::TrailerLine,
             10 => Self::Opaque,
+            11 => Self::Proxy,
             _ => Self::Unknown,
         }
     }
 }
 
-const _: () = assert!(size_of::<Stream>() == 56);
+const _: () = assert!(size_of::<Stream>() == 80);
 const _: () = assert!(size_of::<Held>() == 8 + HEAD_WINDOW + 64);

@@ -123,8 +123,18 @@ const DROPPED: [&str; 13] = [
 const DROPPED_FAMILIES: [&str; 4] = ["DEP_", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"];
 
 /// `--btf` keeps the type information that `debuginfo=2` makes: map definitions and CO-RE are read from it. The third version
-/// of the instruction set (kernel 5.1) has 32-bit arithmetic and jumps.
-const FLAGS: [&str; 6] = ["-C", "debuginfo=2", "-C", "link-arg=--btf", "-C", "target-cpu=v3"];
+/// of the instruction set (kernel 5.1) has 32-bit arithmetic and jumps. Left to its default, the linker turns every clearing
+/// and moving of memory, even of three bytes, into a call of a loop over bytes: a third of what a segment costs.
+const FLAGS: [&str; 8] = [
+    "-C",
+    "debuginfo=2",
+    "-C",
+    "link-arg=--btf",
+    "-C",
+    "link-arg=--disable-expand-memcpy-in-order",
+    "-C",
+    "target-cpu=v3",
+];
 const TARGET: &str = "bpfel-unknown-none";
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub fn judge_clients() {
     if enforcer_peer() != 0 {
         enforcer_client();
     }
+    // Several lines are one list, so the last comes first.
     let mut at = 0;
     while at < TOKENS as u32 && enforcer_forwarded(at) != NO_MORE {
         enforcer_client();
@@ -31,7 +32,7 @@ pub fn judge_clients() {
 #[inline(never)]
 pub extern "C" fn enforcer_peer() -> u32 {
     let Some(case) = case() else { return 0 };
-    case.client = case.stream.client;
+    (case.client, case.walked) = (case.stream.client, 0);
     u32::from(is_known(case.client))
 }
 
@@ -64,8 +65,8 @@ pub extern "C" fn enforcer_client() -> u32 {
 /// There are no more values.
 const NO_MORE: u32 = 1;
 
-/// Finds the client that the value noted as number `at` names, if it is a list of addresses and the peer a trusted proxy; puts
-/// it into the case.
+/// Finds the client that the value noted as number `at` from the last names, if it is a list of addresses and the peer a
+/// trusted proxy; puts it into the case.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn enforcer_forwarded(at: u32) -> u32 {
@@ -76,13 +77,15 @@ pub extern "C" fn enforcer_forwarded(at: u32) -> u32 {
         return NO_MORE;
     }
     case.client = Address::default();
-    let token = w.tokens[at as usize & (TOKENS - 1)];
-    if let Some(take) = form(w, token)
-        && allowlist::is_proxy(peer(case))
-    {
+    let token = w.tokens[(w.found - 1 - at) as usize & (TOKENS - 1)];
+    let Some(take) = form(w, token) else { return 0 };
+    let walked = 1 << (take & 31);
+    if case.walked & walked == 0 && allowlist::is_proxy(peer(case)) {
         let start = u32::from(token.start);
         http::read_addresses(w, start, start + u32::from(token.length), take);
-        case.client = client(w).unwrap_or_default();
+        if let Some(client) = client(w) {
+            (case.client, case.walked) = (client, case.walked | walked);
+        }
     }
     0
 }
@@ -103,16 +106,13 @@ fn form(w: &Work, token: Token) -> Option<u32> {
     if take >= FIRST && take <= LAST { Some(take) } else { None }
 }
 
-/// The first from the right that is no trusted proxy; nothing when it is unknown, or all are trusted.
+/// The first from the right that is no trusted proxy, zero when that one is unknown; nothing when all are trusted.
 #[inline(always)]
 fn client(w: &Work) -> Option<Address> {
     let mut back = 1;
     while back <= ADDRESSES as u32 && back <= w.address_count {
         let address = w.addresses[(w.address_count - back) as usize & (ADDRESSES - 1)];
-        if address.high() | address.low() == 0 {
-            return None;
-        }
-        if !allowlist::is_proxy(address) {
+        if !is_known(address) || !allowlist::is_proxy(address) {
             return Some(address);
         }
         back += 1;

@@ -4,12 +4,12 @@ use core::ffi::c_void;
 use aya_ebpf::btf_maps::Array;
 use aya_ebpf::helpers::generated::bpf_loop;
 use aya_ebpf::macros::btf_map;
-use enforcer_common::limits::{PLACE_SEGMENTS, PLACES as SIZE};
-use enforcer_common::{Place, Take};
+use enforcer_common::Place;
+use enforcer_common::limits::PLACES as SIZE;
 
-use crate::http::{self, TOKENS, Token, Work};
+use crate::http;
+use crate::settings;
 use crate::tc::{Case, SCOPES, case, work};
-use crate::{services, settings};
 
 #[btf_map]
 static PLACES: Array<Place, SIZE> = Array::new();
@@ -38,32 +38,8 @@ pub extern "C" fn enforcer_places() -> u32 {
 pub extern "C" fn enforcer_host() -> u32 {
     let (Some(settings), Some(work)) = (settings::read(), work()) else { return 0 };
     // SAFETY: this CPU's own scratch space.
-    let w = unsafe { &mut *work };
-    w.hosts = 0;
-    let (mut at, mut host) = (0, Token::default());
-    while at < TOKENS as u32 && at < w.found {
-        let token = w.tokens[at as usize & (TOKENS - 1)];
-        if is_host(w, token) {
-            w.hosts += 1;
-            host = token;
-        }
-        at += 1;
-    }
-    if w.hosts == 1 {
-        w.host = http::digest_host(w, host, settings.identity_key);
-    } else {
-        w.odd_host = 1;
-    }
+    http::read_host(unsafe { &mut *work }, settings.identity_key);
     0
-}
-
-#[inline(always)]
-fn is_host(w: &Work, token: Token) -> bool {
-    const HOST: u32 = Take::Host as u32;
-    token.kind == Token::VALUE
-        && services::watchlist(w.side)
-            .and_then(|list| list.watches.get(usize::from(token.watch)))
-            .is_some_and(|watch| watch.take == HOST)
 }
 
 /// Notes one place, if the request lies in it.
@@ -72,36 +48,13 @@ extern "C" fn place(index: u32, _nothing: *mut u64) -> i64 {
     let Some(place) = PLACES.get(u32::from(case.service.first_place) + index) else { return 1 };
     // SAFETY: this CPU's own scratch space.
     let w = unsafe { &*work };
-    if is_in(place, w) {
+    if http::is_in(place, w) {
         note(case, place.scope);
+        if place.whole != 0 {
+            case.service.id = place.scope;
+        }
     }
     0
-}
-
-#[inline(always)]
-fn is_in(place: &Place, w: &Work) -> bool {
-    let host = place.host == 0 || w.odd_host != 0 || place.host == w.host;
-    let method = place.method == 0 || place.method == w.method;
-    host && method && (w.odd_path != 0 || is_below(place, w))
-}
-
-/// Compares the path with the place's, all segments without a branch.
-#[inline(always)]
-fn is_below(place: &Place, w: &Work) -> bool {
-    let wanted = u32::from(place.segments);
-    if w.segments < wanted || (place.open == 0 && w.segments != wanted) {
-        return false;
-    }
-    let mut differing = 0;
-    let mut at = 0;
-    while at < PLACE_SEGMENTS {
-        let expected = place.path[at];
-        if expected != 0 && (at as u32) < wanted {
-            differing |= expected ^ w.path[at];
-        }
-        at += 1;
-    }
-    differing == 0
 }
 
 #[inline(always)]

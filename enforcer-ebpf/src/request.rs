@@ -36,10 +36,31 @@ pub extern "C" fn enforcer_request() -> u32 {
     case.reason = Some(reason);
     let asked = verdict(reason, case.rule.action());
     if asked > Verdict::Observe {
+        let late = case.at > case.begin;
+        if late || (is_answered_in_turn(asked) && is_unanswered(case)) {
+            (case.reason, case.matched) = (Some(Reason::Ahead), 0);
+            case.cut = u32::from(late);
+        }
         return 1;
     }
     account(case, reason, asked);
     0
+}
+
+/// Answers come in the order of the requests, so ours has to wait for those of the server.
+#[inline(always)]
+fn is_answered_in_turn(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Limit | Verdict::Deny)
+}
+
+/// True while the server owes answers to requests before: then this one is held back, and TCP sends it again. Where several
+/// answers were owed, the server must also have fallen silent in between.
+#[inline(always)]
+fn is_unanswered(case: &mut Case) -> bool {
+    let owed = case.socket.known != 0 && case.socket.closing == 0 && case.stream.asking != 0 && case.stream.again == 0;
+    let silent = case.stream.asking == 1 || case.stream.put_off == case.socket.send_next;
+    case.stream.put_off = case.socket.send_next;
+    owed && !(silent && case.is_answered())
 }
 
 /// Looks up the identity that was found as number `at`.

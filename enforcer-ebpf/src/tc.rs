@@ -11,7 +11,7 @@ use enforcer_common::{Action, Address, Reason, Rule, ServiceRule, Stream, Verdic
 
 use crate::http::Work;
 use crate::packet::{self, Span};
-use crate::refusal::{self, Header, SYN, Segment, Socket};
+use crate::refusal::{self, Header, RESET_AGAIN, SYN, Segment, Socket, URG};
 use crate::verdict::{tc_code, verdict};
 use crate::{request, services, stream};
 
@@ -43,17 +43,30 @@ pub struct Case {
     /// The forwarded address under judgement, and the one that matched.
     pub client: Address,
     pub refused_client: Address,
+    /// The kinds of lists whose client was found, one bit each.
+    pub walked: u32,
     /// Where the connection stands, and what the server's socket says of it.
     pub stream: Stream,
     pub socket: Socket,
-    /// The next byte of the payload to read.
+    /// The next byte of the payload to read, and the first that was read.
     pub at: u32,
+    pub begin: u32,
+    /// Not zero: what is refused begins at `at`, behind something that is not.
+    pub cut: u32,
     pub ifindex: u32,
     /// Not zero: the segment's bytes were counted.
     pub counted: u32,
     /// Not zero: the head is longer than is followed, and was read in part.
     pub long: u32,
     pub reason: Option<Reason>,
+}
+
+impl Case {
+    /// True when the server has sent something since the last request, and the client has all of it.
+    #[inline(always)]
+    pub fn is_answered(&self) -> bool {
+        self.stream.asked != self.socket.send_next && self.segment.acknowledge == self.socket.send_next
+    }
 }
 
 /// Judges, carries out, counts, tells. Each step is verified by itself.
@@ -64,15 +77,31 @@ pub fn run(ctx: &TcContext) -> i32 {
         return tc_code(Verdict::Pass);
     }
     let Some(case) = case() else { return tc_code(Verdict::Pass) };
-    if refusal::enforcer_swallow(skb) != 0 {
-        case.reason = Some(Reason::RefusedRemainder);
-    } else if case.segment.payload_length == 0 {
+    if case.reason.is_some() {
+        stream::enforcer_settle();
+        return conclude(skb, case);
+    }
+    match refusal::enforcer_swallow(skb) {
+        0 => {}
+        RESET_AGAIN => {
+            request::account(case, Reason::RefusedRemainder, Verdict::Reset);
+            return tc_code(Verdict::Reset);
+        }
+        _ => {
+            case.reason = Some(Reason::RefusedRemainder);
+            return conclude(skb, case);
+        }
+    }
+    if case.segment.payload_length == 0 {
         return tc_code(Verdict::Pass);
     } else if case.segment.flags & SYN != 0 {
         // Data before the handshake: held back, since nobody can tell yet whether the server will take it.
         case.reason = Some(Reason::Ahead);
         stream::enforcer_settle();
     } else {
+        if case.segment.flags & URG != 0 && case.service.enforce != 0 {
+            refusal::enforcer_calm(skb);
+        }
         follow(skb, case);
     }
     conclude(skb, case)
@@ -98,6 +127,10 @@ fn follow(skb: *mut __sk_buff, case: &mut Case) {
 #[inline(always)]
 fn conclude(skb: *mut __sk_buff, case: &mut Case) -> i32 {
     let Some(mut reason) = case.reason else { return tc_code(Verdict::Pass) };
+    if reason == Reason::Ahead && case.cut != 0 && refusal::enforcer_cut(skb) != 0 {
+        // What is refused comes again, in a segment of its own.
+        reason = Reason::Cut;
+    }
     let asked = if case.matched != 0 { case.rule.action() } else { Action::Observe };
     let mut outcome = verdict(reason, asked);
     let answered = matches!(outcome, Verdict::Limit | Verdict::Deny | Verdict::Reset);
@@ -130,7 +163,8 @@ pub fn work() -> Option<*mut Work> {
 #[inline(never)]
 pub extern "C" fn enforcer_network(skb: *mut __sk_buff) -> u32 {
     let Some(case) = case() else { return 0 };
-    (case.reason, case.matched, case.counted, case.at) = (None, 0, 0, 0);
+    (case.reason, case.matched, case.counted, case.at, case.stream.again) = (None, 0, 0, 0, 0);
+    (case.begin, case.cut) = (0, 0);
     let Ok(network) = packet::network(&headers(&TcContext::new(skb))) else { return 0 };
     case.segment.network = network;
     u32::from(network.protocol == packet::TCP && !network.fragment)
@@ -147,6 +181,10 @@ pub extern "C" fn enforcer_segment(skb: *mut __sk_buff) -> u32 {
     let Some(header) = Header::load(skb, case.segment.network.transport as u32) else { return 0 };
     let Some(service) = services::find(ifindex, header.destination()) else { return 0 };
     case.service = service;
+    if case.segment.network.more {
+        case.reason = Some(Reason::Fragmented);
+        return 1;
+    }
     let known = case.segment.read(&header, length).is_some();
     if known && case.segment.flags & SYN != 0 {
         stream::forget(&case.segment.flow());

@@ -17,7 +17,7 @@ pub fn verdict(reason: Reason, asked: Action) -> Verdict {
         // A decision refused the request; what is left of its connection must not reach the server either.
         R::RefusalFailed | R::RefusedRemainder => Verdict::Drop,
         // Not refused: TCP sends it again, once the gap before it is filled.
-        R::Ahead => Verdict::Drop,
+        R::Ahead | R::Fragmented => Verdict::Drop,
         // Asked for by the service's `strict` and `ambiguous`; a conflict leaves no other way to keep one view.
         R::AmbiguousDenied => Verdict::Deny,
         R::Conflict | R::StrictRefused => Verdict::Reset,
@@ -27,7 +27,7 @@ pub fn verdict(reason: Reason, asked: Action) -> Verdict {
         R::Bypass | R::Allowed | R::LeaseLost | R::Expired => Verdict::Pass,
         R::RequestBypass | R::RequestAllowed | R::RequestLeaseLost | R::RequestExpired => Verdict::Pass,
         R::Clean | R::RequestClean | R::RequestAnonymous | R::WithinLimit => Verdict::Pass,
-        R::HeadOpen | R::Body | R::Repeated => Verdict::Pass,
+        R::HeadOpen | R::Body | R::Repeated | R::Cut => Verdict::Pass,
 
         R::NotIp | R::Fragment | R::EthernetTruncated | R::VlanTooDeep => Verdict::Pass,
         R::Ipv4Malformed | R::Ipv6Malformed | R::Ipv6TooDeep | R::TransportMalformed => Verdict::Pass,
@@ -82,7 +82,7 @@ mod tests {
             R::RefusedRemainder,
             R::RefusalFailed,
         ];
-        let by_configuration = [R::AmbiguousDenied, R::Ahead, R::Conflict, R::StrictRefused];
+        let by_configuration = [R::AmbiguousDenied, R::Ahead, R::Fragmented, R::Conflict, R::StrictRefused];
         for reason in Reason::ALL {
             let known = by_decision.contains(reason) || by_configuration.contains(reason);
             assert_eq!(refusing.contains(reason), known, "{reason:?}");

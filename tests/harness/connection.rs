@@ -89,6 +89,7 @@ impl Connection {
         let mut statuses = mem::take(&mut self.earlier);
         statuses.append(&mut self.inbound.statuses);
         Some(Played {
+            own: self.ends.own,
             statuses,
             ending,
             rest: mem::take(&mut self.inbound.rest),

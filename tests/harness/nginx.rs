@@ -9,7 +9,7 @@
 
 use std::{
     fs,
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -90,6 +90,12 @@ impl Nginx {
     /// Connections that nginx holds open to clients.
     pub fn open_connections(&self) -> usize {
         self.host.sockets("connected", WEB_PORT).len()
+    }
+
+    /// The other ends of those.
+    pub fn peers(&self) -> Vec<SocketAddr> {
+        let sockets = self.host.sockets("connected", WEB_PORT);
+        sockets.iter().filter_map(|line| line.split_whitespace().last()?.parse().ok()).collect()
     }
 
     /// What nginx complained about.

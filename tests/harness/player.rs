@@ -44,6 +44,8 @@ pub struct Player {
 /// What came of one play.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Played {
+    /// The client's address and port.
+    pub own: SocketAddr,
     /// The statuses of all whole answers.
     pub statuses: Vec<u16>,
     /// How the server left it.

@@ -35,7 +35,13 @@ extern "C" fn byte(index: u32, turn: *mut Turn) -> i64 {
         },
         Phase::TrailerLine if byte == b'\n' => Phase::Trailer,
         Phase::TrailerLine => Phase::TrailerLine,
-        other @ (Phase::Fresh | Phase::Unknown | Phase::Head | Phase::Body | Phase::ChunkData | Phase::Opaque) => other,
+        other @ (Phase::Proxy
+        | Phase::Fresh
+        | Phase::Unknown
+        | Phase::Head
+        | Phase::Body
+        | Phase::ChunkData
+        | Phase::Opaque) => other,
     };
     w.phase = next as u32;
     i64::from(!is_chunk_text(next))

@@ -10,6 +10,8 @@ mod digest;
 mod framing;
 mod lines;
 mod patterns;
+mod place;
+mod proxy_header;
 mod request_line;
 mod scan;
 mod target;
@@ -17,7 +19,9 @@ mod work;
 
 pub use addresses::{ADDRESSES, read_addresses};
 pub use chunks::read_chunk_text;
-pub use digest::{digest_host, digest_token};
+pub use digest::digest_token;
+pub use place::{is_in, read_host};
+pub use proxy_header::{ProxyHeader, read_proxy_header};
 pub use scan::scan;
 pub use target::read_target;
 #[cfg(target_arch = "bpf")]

@@ -105,9 +105,8 @@ extern "C" fn method_byte(_index: u32, turn: *mut Turn) -> i64 {
     let byte = byte_at(w, at);
     w.value_start = at + 1;
     w.token_end = match (w.token_end, byte) {
-        (SOUGHT, b' ' | b'\t') => SOUGHT,
-        // It may be the end of an empty line whose newline is still to come.
-        (SOUGHT, b'\r') if at + 1 == w.value_end => SOUGHT,
+        // Servers pass over carriage returns too, and one may be half of an empty line.
+        (SOUGHT, b' ' | b'\t' | b'\r') => SOUGHT,
         (LETTERS, b' ' | b'\t') => FOUND,
         (_, letter) if is_letter(letter) => LETTERS,
         _ => REFUSED,

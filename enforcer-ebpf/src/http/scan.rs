@@ -79,8 +79,9 @@ fn line_end(w: &mut Work, at: u32) -> bool {
     let start = w.line;
     w.line = at + 1;
     let end = if at > start && byte_at(w, at - 1) == b'\r' { at - 1 } else { at };
-    if start == end {
-        // Blank lines before a request are to be ignored (RFC 9112, 2.2).
+    // Blank lines before a request are to be ignored (RFC 9112, 2.2); some servers pass over more carriage returns.
+    let blank = start == end || (w.count == 0 && byte_at(w, end - 1) == b'\r');
+    if blank {
         let ended = w.count > 0;
         w.end = if ended { at + 1 } else { 0 };
         return ended;

@@ -34,6 +34,8 @@ pub struct Network {
     pub protocol: u8,
     /// A fragment other than the first: no ports.
     pub fragment: bool,
+    /// Fragments follow.
+    pub more: bool,
 }
 
 /// Ports in host order; zero for protocols that have none.
@@ -107,6 +109,7 @@ fn ipv4<F: Frame>(frame: &F, start: usize) -> Result<Network, Reason> {
         length,
         protocol: header.u8::<9>(),
         fragment: header.u16::<6>() & 0x1fff != 0,
+        more: header.u16::<6>() & 0x2000 != 0,
     })
 }
 
@@ -127,6 +130,7 @@ fn ipv6<F: Frame + Copy>(frame: &F, start: usize) -> Result<Network, Reason> {
         length: if payload == 0 { 0 } else { payload + 40 },
         protocol: header.u8::<6>(),
         fragment: false,
+        more: false,
     };
     // What nearly every packet carries needs no walk.
     if matches!(network.protocol, TCP | UDP | ICMP6) {
@@ -136,7 +140,7 @@ fn ipv6<F: Frame + Copy>(frame: &F, start: usize) -> Result<Network, Reason> {
     if end.reason != Reason::Clean {
         return Err(end.reason);
     }
-    Ok(Network { transport: end.transport, protocol: end.protocol, fragment: end.fragment, ..network })
+    Ok(Network { transport: end.transport, protocol: end.protocol, fragment: end.fragment, more: end.more, ..network })
 }
 
 /// Where a walk ended. Not a `Result`: the kernel refuses the type information of one.
@@ -144,6 +148,7 @@ struct End {
     transport: usize,
     protocol: u8,
     fragment: bool,
+    more: bool,
     /// Clean, or why there is no transport header.
     reason: Reason,
 }
@@ -152,7 +157,7 @@ struct End {
 /// packet needs out of the registers.
 #[inline(never)]
 fn walk<F: Frame + Copy>(frame: F, start: usize, protocol: u8) -> End {
-    let mut end = End { transport: start, protocol, fragment: false, reason: Reason::Clean };
+    let mut end = End { transport: start, protocol, fragment: false, more: false, reason: Reason::Clean };
     for _ in 0..EXTENSIONS {
         let kind = extension(end.protocol);
         if kind == NO_EXTENSION {
@@ -162,6 +167,7 @@ fn walk<F: Frame + Copy>(frame: F, start: usize, protocol: u8) -> End {
             return End { reason: Reason::Ipv6Malformed, ..end };
         };
         end.protocol = header.u8::<0>();
+        end.more |= kind == FRAGMENT && header.u16::<2>() & 1 != 0;
         if kind == FRAGMENT && header.u16::<2>() & 0xfff8 != 0 {
             return End { transport: end.transport + 8, fragment: true, ..end };
         }

@@ -8,16 +8,19 @@
 //! ```
 //! The same buffer is turned round and sent back as the answer (a clone leaves, the original stays), then rebuilt as the
 //! reset that goes on to the server. Numbers come from the server's own socket where there is one on this host.
+mod cut;
 mod remainder;
 mod segment;
 mod write;
 
 use aya_ebpf::bindings::__sk_buff;
+pub use cut::enforcer_cut;
 use enforcer_common::{LIMITED, Verdict};
 use remainder::Refused;
-pub use remainder::enforcer_swallow;
+pub use remainder::{RESET_AGAIN, enforcer_swallow};
 use segment::{ACK, FIN, PSH, RST};
-pub use segment::{Header, SYN, Segment, Socket, at_most};
+pub use segment::{Header, SYN, Segment, Socket, URG, at_most};
+pub use write::enforcer_calm;
 use write::{Answer, Body};
 
 use crate::tc::{Case, case};
@@ -38,6 +41,12 @@ pub extern "C" fn enforcer_refuse(skb: *mut __sk_buff, verdict: u32) -> u32 {
     u32::from(done.is_some())
 }
 
+/// The later of two sequence numbers.
+#[inline(always)]
+fn later(a: u32, b: u32) -> u32 {
+    if a.wrapping_sub(b).cast_signed() < 0 { b } else { a }
+}
+
 /// Answers the client with a notice (or resets it, without one), and resets the server.
 #[inline(always)]
 fn carry_out(skb: *mut __sk_buff, case: &Case, notice: Option<u8>) -> Option<()> {
@@ -53,6 +62,13 @@ fn carry_out(skb: *mut __sk_buff, case: &Case, notice: Option<u8>) -> Option<()>
         let decision = if case.matched != 0 { case.rule.decision() } else { 0 };
         remainder::remember(segment, Refused { decision, begin: sequence, end, notice });
     }
-    let (sequence, acknowledge) = (case.socket.receive_next, segment.acknowledge);
-    write::to_server(skb, &Answer { sequence, acknowledge, flags: ACK | RST, body: Body::None })
+    let acknowledge = segment.acknowledge;
+    let reset = |sequence| Answer { sequence, acknowledge, flags: ACK | RST, body: Body::None };
+    write::turn_back(skb, segment)?;
+    // What came before may still wait for the server to take it, or may have been thrown away: one of two resets fits.
+    if case.socket.receive_next != segment.sequence {
+        write::into_reset(skb, &reset(case.socket.receive_next))?;
+        write::send_in(skb)?;
+    }
+    write::into_reset(skb, &reset(segment.sequence))
 }

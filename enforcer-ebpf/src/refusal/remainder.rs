@@ -12,6 +12,7 @@ use enforcer_common::{Action, Denied, FlowKey, Rule};
 use super::segment::{ACK, FIN, PSH, RST, SYN, Segment};
 use super::write::{self, Answer, Body};
 use crate::clock;
+use crate::stream;
 use crate::tc::{Case, case};
 
 #[btf_map]
@@ -46,16 +47,21 @@ pub fn remember(segment: &Segment, refused: Refused) {
     let _ = DENIED.insert(segment.flow(), denied, 0);
 }
 
-/// Swallows the segment under judgement when its connection was refused before. Gives 0 when it was not.
+/// Swallows the segment under judgement when its connection was refused before. Gives 0 when it was not, and [`RESET_AGAIN`]
+/// when the server's socket still lives: then the packet has become another reset, which must go on.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn enforcer_swallow(skb: *mut __sk_buff) -> u32 {
     let Some(case) = case() else { return 0 };
-    u32::from(swallow(skb, case).is_some())
+    swallow(skb, case).unwrap_or(0)
 }
 
+/// See [`enforcer_swallow`].
+pub const RESET_AGAIN: u32 = 2;
+const SWALLOWED: u32 = 1;
+
 #[inline(always)]
-fn swallow(skb: *mut __sk_buff, case: &mut Case) -> Option<()> {
+fn swallow(skb: *mut __sk_buff, case: &mut Case) -> Option<u32> {
     let segment = &case.segment;
     let now = clock::coarse();
     if now > LAST_DENIAL.get(0)?.saturating_add(LINGER) {
@@ -68,13 +74,19 @@ fn swallow(skb: *mut __sk_buff, case: &mut Case) -> Option<()> {
         let _ = DENIED.remove(flow);
         return None;
     }
+    // The first reset comes too early for a server that has not taken all that came before it.
+    if let Some(receive_next) = stream::alive(skb, segment) {
+        let acknowledge = segment.acknowledge;
+        let reset = Answer { sequence: receive_next, acknowledge, flags: ACK | RST, body: Body::None };
+        return write::into_reset(skb, &reset).map(|()| RESET_AGAIN);
+    }
     let finished = u32::from(segment.flags & FIN);
     if segment.payload_length + finished != 0 && segment.flags & RST == 0 {
         let acknowledge = segment.sequence.wrapping_add(segment.payload_length).wrapping_add(finished);
         // What cannot be sent is asked for again by the client.
         let _ = write::to_client(skb, &answer(case, &denied, acknowledge));
     }
-    Some(())
+    Some(SWALLOWED)
 }
 
 /// The refusal again, for a client that did not acknowledge it; else an acknowledgement.

@@ -12,6 +12,7 @@ pub const SYN: u8 = 0x02;
 pub const RST: u8 = 0x04;
 pub const PSH: u8 = 0x08;
 pub const ACK: u8 = 0x10;
+pub const URG: u8 = 0x20;
 /// NOP, NOP, timestamps of ten bytes.
 const TIMESTAMPS: u32 = 0x0101_080a;
 
@@ -46,13 +47,15 @@ pub struct Socket {
     pub known: u32,
     /// Not zero: it has received nothing yet.
     pub untouched: u32,
+    /// Not zero: the server has closed its side.
+    pub closing: u32,
 }
 
 impl Socket {
     /// What the segment itself tells, where no socket does (forwarded traffic).
     #[inline(always)]
     pub fn of(segment: &Segment) -> Self {
-        Self { send_next: segment.acknowledge, receive_next: segment.sequence, known: 0, untouched: 0 }
+        Self { send_next: segment.acknowledge, receive_next: segment.sequence, known: 0, untouched: 0, closing: 0 }
     }
 }
 
@@ -60,7 +63,8 @@ impl Socket {
 pub struct Header([u32; 8]);
 
 impl Header {
-    /// The header at `transport`, wherever in the buffer it lies; options that are not there are zero.
+    /// The header at `transport`, wherever in the buffer it lies; options that are not there are zero. Of a fragmented one
+    /// there may be only the ports.
     #[inline(always)]
     pub fn load(skb: *mut __sk_buff, transport: u32) -> Option<Self> {
         let mut header = Self([0; 8]);
@@ -69,6 +73,7 @@ impl Header {
         unsafe {
             if bpf_skb_load_bytes(skb.cast_const().cast(), transport, to.cast(), 32) != 0
                 && bpf_skb_load_bytes(skb.cast_const().cast(), transport, to.cast(), 20) != 0
+                && bpf_skb_load_bytes(skb.cast_const().cast(), transport, to.cast(), 8) != 0
             {
                 return None;
             }

@@ -1,15 +1,15 @@
 //! Rewrites the packet in place: turned round as the answer to the client, turned back as the reset for the server.
-use aya_ebpf::bindings::{__sk_buff, BPF_F_RECOMPUTE_CSUM};
+use aya_ebpf::bindings::{__sk_buff, BPF_F_INGRESS, BPF_F_RECOMPUTE_CSUM};
 use aya_ebpf::btf_maps::PerCpuArray;
 use aya_ebpf::helpers::generated::{
-    bpf_clone_redirect, bpf_csum_diff, bpf_l3_csum_replace, bpf_skb_change_tail, bpf_skb_load_bytes,
-    bpf_skb_store_bytes,
+    bpf_clone_redirect, bpf_csum_diff, bpf_l3_csum_replace, bpf_l4_csum_replace, bpf_skb_change_tail,
+    bpf_skb_load_bytes, bpf_skb_store_bytes,
 };
 use aya_ebpf::macros::btf_map;
 use enforcer_common::limits::{NOTICE, NOTICE_ID};
 use enforcer_common::{Address, Notice};
 
-use super::segment::{Segment, at_most};
+use super::segment::{Segment, URG, at_most};
 use crate::packet::Network;
 use crate::services;
 use crate::tc::{Case, case};
@@ -70,23 +70,23 @@ pub fn to_client(skb: *mut __sk_buff, answer: &Answer) -> Option<u32> {
     }
 }
 
-/// Makes the (turned) packet a segment from the client again, without payload.
+/// Makes the packet a segment from the client without payload.
 #[inline(always)]
-pub fn to_server(skb: *mut __sk_buff, answer: &Answer) -> Option<()> {
-    match enforcer_reset(skb, answer) {
+pub fn into_reset(skb: *mut __sk_buff, answer: &Answer) -> Option<()> {
+    match enforcer_unturned(skb, answer) {
         FAILED => None,
         _ => Some(()),
     }
 }
 
 #[inline(never)]
-fn enforcer_answer(skb: *mut __sk_buff, answer: &Answer) -> u64 {
-    case().and_then(|case| answer_client(skb, case, answer)).map_or(FAILED, u64::from)
+fn enforcer_unturned(skb: *mut __sk_buff, answer: &Answer) -> u64 {
+    case().and_then(|case| write_reset(skb, &case.segment, answer)).map_or(FAILED, |()| 0)
 }
 
 #[inline(never)]
-fn enforcer_reset(skb: *mut __sk_buff, answer: &Answer) -> u64 {
-    case().and_then(|case| reset_server(skb, &case.segment, answer)).map_or(FAILED, |()| 0)
+fn enforcer_answer(skb: *mut __sk_buff, answer: &Answer) -> u64 {
+    case().and_then(|case| answer_client(skb, case, answer)).map_or(FAILED, u64::from)
 }
 
 #[inline(always)]
@@ -126,14 +126,51 @@ fn answer_client(skb: *mut __sk_buff, case: &Case, answer: &Answer) -> Option<u3
     Some(answer.sequence.wrapping_add(length).wrapping_add(u32::from(answer.flags & super::FIN)))
 }
 
+/// Turns a packet that was turned round as an answer back, so that it comes from the client again.
 #[inline(always)]
-fn reset_server(skb: *mut __sk_buff, segment: &Segment, answer: &Answer) -> Option<()> {
+pub fn turn_back(skb: *mut __sk_buff, segment: &Segment) -> Option<()> {
+    swap_ends(skb, segment)
+}
+
+/// Sends a copy of the packet in, as if it had just arrived.
+#[inline(always)]
+pub fn send_in(skb: *mut __sk_buff) -> Option<()> {
+    // SAFETY: plain helper call on our own context.
+    ok(unsafe { bpf_clone_redirect(skb, (*skb).ifindex, u64::from(BPF_F_INGRESS)) })
+}
+
+#[inline(always)]
+fn write_reset(skb: *mut __sk_buff, segment: &Segment, answer: &Answer) -> Option<()> {
     let partial = segment.checksum_is_partial();
     resize(skb, segment, TCP_HEADER)?;
-    swap_ends(skb, segment)?;
     let tcp = &mut pad()?.tcp;
     write_header(tcp, segment.ports.source, segment.ports.destination, answer, TCP_HEADER);
     write_tcp(skb, segment, tcp, &Sum { header: TCP_HEADER, body: 0, body_sum: 0, partial })
+}
+
+/// Takes the urgent mark off the segment under judgement: a server takes an urgent byte out of the stream, and would read
+/// something else than is read here. Nothing of HTTP is urgent.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn enforcer_calm(skb: *mut __sk_buff) -> u32 {
+    let Some(case) = case() else { return 0 };
+    let at = case.segment.network.transport as u32;
+    let calmed = replace_tcp(skb, at, 12, !(u16::from(URG).to_be())).and(replace_tcp(skb, at, 18, 0));
+    u32::from(calmed.is_some())
+}
+
+/// Keeps only the bits of `mask` in a 16-bit word of the TCP header at `start`, and mends the checksum.
+#[inline(always)]
+fn replace_tcp(skb: *mut __sk_buff, start: u32, at: u32, mask: u16) -> Option<()> {
+    let mut old = 0_u16;
+    load(skb, start + at, &mut old)?;
+    let new = old & mask;
+    let from = (&raw const new).cast();
+    // SAFETY: plain helper calls; two bytes are written, and the checksum is mended once.
+    unsafe {
+        ok(bpf_skb_store_bytes(skb, start + at, from, 2, 0))?;
+        ok(bpf_l4_csum_replace(skb, start + 16, u64::from(old), u64::from(new), 2))
+    }
 }
 
 /// Makes room for `transport` bytes after the network header, and tells the network header.
@@ -157,7 +194,7 @@ fn resize(skb: *mut __sk_buff, segment: &Segment, transport: u32) -> Option<()> 
 
 /// Writes a 16-bit word of an IPv4 header (given in wire order) and mends the header's checksum.
 #[inline(always)]
-fn replace_ipv4(skb: *mut __sk_buff, start: u32, at: u32, new: u16) -> Option<()> {
+pub fn replace_ipv4(skb: *mut __sk_buff, start: u32, at: u32, new: u16) -> Option<()> {
     let mut old = 0_u16;
     load(skb, start + at, &mut old)?;
     store(skb, start + at, &new)?;
@@ -308,19 +345,19 @@ pub fn fold(sum: u64) -> u16 {
 }
 
 #[inline(always)]
-fn load<T>(skb: *mut __sk_buff, at: u32, value: &mut T) -> Option<()> {
+pub fn load<T>(skb: *mut __sk_buff, at: u32, value: &mut T) -> Option<()> {
     // SAFETY: writes exactly the size of the value.
     ok(unsafe { bpf_skb_load_bytes(skb.cast_const().cast(), at, (value as *mut T).cast(), size_of::<T>() as u32) })
 }
 
 #[inline(always)]
-fn store<T>(skb: *mut __sk_buff, at: u32, value: &T) -> Option<()> {
+pub fn store<T>(skb: *mut __sk_buff, at: u32, value: &T) -> Option<()> {
     let from = (value as *const T).cast();
     // SAFETY: reads exactly the size of the value.
     ok(unsafe { bpf_skb_store_bytes(skb, at, from, size_of::<T>() as u32, u64::from(BPF_F_RECOMPUTE_CSUM)) })
 }
 
 #[inline(always)]
-fn ok(code: i64) -> Option<()> {
+pub fn ok(code: i64) -> Option<()> {
     if code < 0 { None } else { Some(()) }
 }

@@ -19,4 +19,4 @@ mod table;
 #[cfg(target_arch = "bpf")]
 pub use read::{enforcer_settle, enforcer_stand, reading};
 #[cfg(target_arch = "bpf")]
-pub use table::{begin, find, forget};
+pub use table::{alive, begin, find, forget};

@@ -8,8 +8,8 @@ use enforcer_common::limits::HEAD_WINDOW;
 use enforcer_common::{Phase, Reason, ServiceRule, Settings};
 
 use super::held;
-use super::standing::{Standing, lose, stand};
-use crate::http::{self, Framing, Odd, Work, bounded};
+use super::standing::{Standing, agrees, lose, stand};
+use crate::http::{self, Framing, Odd, ProxyHeader, Work, bounded};
 use crate::refusal::at_most;
 use crate::tc::{Case, case, work};
 use crate::{allowlist, forwarded, places, request, settings};
@@ -42,33 +42,33 @@ pub extern "C" fn enforcer_stand(skb: *mut __sk_buff) -> u32 {
         Standing::Repeated => case.reason = Some(Reason::Repeated),
         Standing::Body => case.reason = Some(Reason::Body),
         Standing::Ahead => case.reason = Some(Reason::Ahead),
-        Standing::Compare { skip, length, on } => {
-            if !is_same(skb, case, work, skip, length) {
-                case.reason = Some(Reason::Conflict);
-            } else if on < case.segment.payload_length {
-                return start(case, on);
-            } else {
-                case.reason = Some(Reason::Repeated);
-            }
-        }
+        Standing::Lost => case.reason = Some(Reason::Conflict),
+        Standing::Compare { skip, length, on } => match is_same(skb, case, work, skip, length) {
+            // Nothing to compare with: it waits for what comes before it to be repeated too.
+            None => case.reason = Some(Reason::Ahead),
+            Some(false) => case.reason = Some(Reason::Conflict),
+            Some(true) if on < case.segment.payload_length => return start(case, on),
+            Some(true) => case.reason = Some(Reason::Repeated),
+        },
     }
     0
 }
 
 #[inline(always)]
 fn start(case: &mut Case, at: u32) -> u32 {
-    case.at = at;
+    (case.at, case.begin) = (at, at);
     1
 }
 
-/// True when `length` bytes of the segment, from `skip` on, are what is held of them.
+/// True when `length` bytes of the segment, from `skip` on, are what is held of them; nothing when they are not held.
 #[inline(always)]
-fn is_same(skb: *mut __sk_buff, case: &Case, work: *mut Work, skip: u32, length: u32) -> bool {
-    let Some((held, offset)) = held::find(&case.segment.flow(), case.segment.sequence.wrapping_add(skip), length)
-    else {
-        return false;
-    };
-    load(skb, case.segment.payload + skip, 0, length, work) && held::equals(held, offset, length, work)
+fn is_same(skb: *mut __sk_buff, case: &Case, work: *mut Work, skip: u32, length: u32) -> Option<bool> {
+    let start = case.segment.sequence.wrapping_add(skip);
+    let (held, offset) = held::find(&case.segment.flow(), start, length)?;
+    if length != 0 && !load(skb, case.segment.payload + skip, 0, length, work) {
+        return None;
+    }
+    Some(held::equals(held, offset, length, work))
 }
 
 /// Reads the segment, from `case.at` to its end or to a request that is refused.
@@ -93,6 +93,7 @@ extern "C" fn step(_index: u32, reading: *mut Reading) -> i64 {
             JUDGE => judge(),
             other => other,
         },
+        Phase::Proxy => enforcer_proxy_header(skb),
         Phase::Unknown => enforcer_pick_up(skb),
         Phase::Fresh | Phase::Opaque => pass_rest(case, Reason::NotHttp),
         _ => enforcer_chunk_text(skb),
@@ -244,6 +245,8 @@ pub extern "C" fn enforcer_behind_head() -> u32 {
     let (end, framing, body) = unsafe { ((*work).end, (*work).framing, (*work).body) };
     advance(case, end.wrapping_sub(kept));
     case.stream.text_end = case.stream.next;
+    let owed = if case.is_answered() { 0 } else { case.stream.asking };
+    (case.stream.asking, case.stream.asked) = (owed.saturating_add(1), case.socket.send_next);
     (case.stream.held, case.stream.guessed) = (0, 0);
     (case.stream.phase, case.stream.left, case.stream.digits) = if framing & Framing::CHUNKED != 0 {
         (Phase::ChunkSize as u8, 0, 0)
@@ -258,6 +261,34 @@ pub extern "C" fn enforcer_behind_head() -> u32 {
         unsafe { (*work).length = end };
         held::keep(&case.segment.flow(), work);
     }
+    GO_ON
+}
+
+/// Reads the PROXY header that may stand in front.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn enforcer_proxy_header(skb: *mut __sk_buff) -> u32 {
+    let (Some(case), Some(work)) = (case(), work()) else { return STOP };
+    let added = match gather(skb, case, work) {
+        Ok(added) => added,
+        Err(reason) => return give_up(case, reason),
+    };
+    // SAFETY: this CPU's own scratch space.
+    let w = unsafe { &mut *work };
+    match http::read_proxy_header(w) {
+        ProxyHeader::Open if w.length < HEAD_WINDOW as u32 => return open_head(case, work, added),
+        ProxyHeader::Open | ProxyHeader::None => {}
+        ProxyHeader::Whole(length) => {
+            // Servers take the header from anybody; only trusted proxies are believed.
+            if allowlist::is_proxy(case.segment.network.source) {
+                case.stream.client = w.addresses[0];
+            }
+            advance(case, length.wrapping_sub(u32::from(case.stream.held)));
+            case.stream.text_end = case.stream.next;
+            case.stream.held = 0;
+        }
+    }
+    case.stream.phase = Phase::Head as u8;
     GO_ON
 }
 
@@ -315,13 +346,16 @@ pub extern "C" fn enforcer_pick_up(skb: *mut __sk_buff) -> u32 {
 #[inline(never)]
 pub extern "C" fn enforcer_settle() -> u32 {
     let (Some(case), Some(settings)) = (case(), settings::read()) else { return 0 };
-    let Some(reason) = case.reason else { return 0 };
+    let Some(mut reason) = case.reason else { return 0 };
+    if !agrees(&mut case.stream) {
+        reason = Reason::Conflict;
+    }
     let strict = case.service.has(ServiceRule::STRICT);
     case.reason = Some(match reason {
         Reason::Evicted | Reason::HeadTooLong | Reason::Unfollowed if strict && holds(settings, case) => {
             Reason::StrictRefused
         }
-        Reason::Ahead if !holds(settings, case) => {
+        Reason::Ahead | Reason::Fragmented if !holds(settings, case) => {
             lose(&mut case.stream);
             Reason::AheadObserved
         }

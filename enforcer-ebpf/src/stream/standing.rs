@@ -7,8 +7,9 @@
 //! | is ahead of a gap, inside a body of known length                       | passes                                       |
 //! | is ahead of a gap otherwise                                            | is held back; TCP sends it again             |
 //! | repeats body bytes only                                                | passes, and is read from its new bytes on    |
-//! | repeats everything since the last acknowledged byte, or more           | is read again from there                     |
-//! | repeats a part of that                                                 | must say the same as before                  |
+//! | begins with, or before, the first byte that is not acknowledged        | is read again from there, and must come to   |
+//! |                                                                        | the same: the server may have either         |
+//! | begins behind that                                                     | must say the same as before                  |
 use enforcer_common::{Phase, Stream};
 
 /// Where a segment stands to what was read of its connection.
@@ -22,6 +23,8 @@ pub enum Standing {
     Body,
     /// There is a gap before it.
     Ahead,
+    /// The server has bytes that were read here in another version, or not at all.
+    Lost,
     /// `length` bytes of it, from `skip` on, must be the same as before; then reading goes on at `on`.
     Compare { skip: u32, length: u32, on: u32 },
 }
@@ -32,7 +35,9 @@ pub enum Standing {
 pub fn stand(stream: &mut Stream, sequence: u32, length: u32, received: Option<u32>) -> Standing {
     let end = sequence.wrapping_add(length);
     if let Some(received) = received {
-        confirm(stream, received);
+        if !confirm(stream, received) {
+            return Standing::Lost;
+        }
         if !before(received, end) {
             return Standing::Repeated;
         }
@@ -60,7 +65,10 @@ fn repeated(stream: &mut Stream, sequence: u32, length: u32, again: u32) -> Stan
     if only_body || stream.safe == stream.next {
         return if again < length { Standing::Read(again) } else { Standing::Body };
     }
-    if !before(stream.safe, sequence) && !before(end, stream.next) {
+    if !before(stream.safe, sequence) {
+        if !before(stream.safe, end) {
+            return Standing::Repeated;
+        }
         restore(stream);
         return Standing::Read(stream.safe.wrapping_sub(sequence));
     }
@@ -70,17 +78,22 @@ fn repeated(stream: &mut Stream, sequence: u32, length: u32, again: u32) -> Stan
     Standing::Compare { skip, length: compared.saturating_sub(skip), on: if again < length { again } else { length } }
 }
 
-/// The server has everything before `received`.
+/// The server has everything before `received`. False when that is another version than the one that was read last.
 #[inline(always)]
-fn confirm(stream: &mut Stream, received: u32) {
+fn confirm(stream: &mut Stream, received: u32) -> bool {
     if before(received, stream.next) {
-        return;
+        return true;
     }
     let missed = u64::from(received.wrapping_sub(stream.next));
     if missed > 0 {
+        let replaced = stream.again != 0;
         skip(stream, missed, received);
+        if replaced && Phase::from_raw(stream.phase) == Phase::Unknown {
+            return false;
+        }
     }
     save(stream);
+    true
 }
 
 /// The server has `missed` bytes that were not read here: body, or the view is lost.
@@ -93,17 +106,36 @@ fn skip(stream: &mut Stream, missed: u64, received: u32) {
         Phase::ChunkData if missed < stream.left => stream.left -= missed,
         Phase::Body if missed == stream.left => (stream.left, stream.phase) = (0, Phase::Head as u8),
         Phase::ChunkData if missed == stream.left => (stream.left, stream.phase) = (0, Phase::ChunkEnd as u8),
-        Phase::Fresh | Phase::Unknown | Phase::Head | Phase::Body | Phase::ChunkData => lose(stream),
+        Phase::Fresh | Phase::Proxy | Phase::Unknown | Phase::Head | Phase::Body | Phase::ChunkData => lose(stream),
         Phase::ChunkSize | Phase::ChunkExtension | Phase::ChunkEnd | Phase::Trailer | Phase::TrailerLine => {
             lose(stream);
         }
     }
 }
 
+/// False when a repetition came to something else than what was read before. Asked once a segment was read.
+#[inline(always)]
+pub fn agrees(stream: &mut Stream) -> bool {
+    if stream.again == 0 || before(stream.next, stream.was_next) {
+        return true;
+    }
+    stream.again = 0;
+    let further = u64::from(stream.next.wrapping_sub(stream.was_next));
+    let same_phase = stream.phase == stream.was_phase;
+    // Of what goes further only a body can be foretold.
+    let foretold = further == 0 || (in_body_phase(stream.was_phase) && further <= stream.was_left);
+    same_phase && foretold && stream.left == stream.was_left.wrapping_sub(further)
+}
+
+#[inline(always)]
+fn in_body_phase(phase: u8) -> bool {
+    matches!(Phase::from_raw(phase), Phase::Body | Phase::ChunkData)
+}
+
 /// The boundaries are not known any more.
 #[inline(always)]
 pub fn lose(stream: &mut Stream) {
-    (stream.phase, stream.left, stream.held) = (Phase::Unknown as u8, 0, 0);
+    (stream.phase, stream.left, stream.held, stream.again) = (Phase::Unknown as u8, 0, 0, 0);
 }
 
 #[inline(always)]
@@ -111,7 +143,7 @@ fn in_body(stream: &Stream, length: u64) -> bool {
     let phase = Phase::from_raw(stream.phase);
     // What is not followed cannot run ahead.
     let followed = !matches!(phase, Phase::Opaque | Phase::Unknown);
-    !followed || (matches!(phase, Phase::Body | Phase::ChunkData) && length <= stream.left)
+    !followed || (in_body_phase(stream.phase) && length <= stream.left)
 }
 
 #[inline(always)]
@@ -120,8 +152,13 @@ fn save(stream: &mut Stream) {
     (stream.safe_held, stream.safe_digits) = (stream.held, stream.digits);
 }
 
+/// Back to the safe position. What was read from there on the server may have all the same.
 #[inline(always)]
 fn restore(stream: &mut Stream) {
+    if stream.again == 0 {
+        (stream.was_next, stream.was_phase, stream.was_left, stream.again) =
+            (stream.next, stream.phase, stream.left, 1);
+    }
     (stream.next, stream.phase, stream.left) = (stream.safe, stream.safe_phase, stream.safe_left);
     (stream.held, stream.digits) = (stream.safe_held, stream.safe_digits);
 }
@@ -190,10 +227,32 @@ mod tests {
         assert_eq!(stream.next, 1000);
         assert_eq!(stand(&mut unconfirmed(), 996, 60, Some(1000)), Standing::Read(4));
         let compare = |skip, length, on| Standing::Compare { skip, length, on };
-        assert_eq!(stand(&mut unconfirmed(), 1000, 49, Some(1000)), compare(0, 49, 49));
+        assert_eq!(stand(&mut unconfirmed(), 1000, 49, Some(1000)), Standing::Read(0));
+        assert_eq!(stand(&mut unconfirmed(), 1001, 48, Some(1000)), compare(0, 48, 48));
         assert_eq!(stand(&mut unconfirmed(), 1001, 60, Some(1000)), compare(0, 49, 49));
-        assert_eq!(stand(&mut unconfirmed(), 990, 20, Some(1000)), compare(10, 10, 20));
+        assert_eq!(stand(&mut unconfirmed(), 990, 20, Some(1000)), Standing::Read(10));
+        assert_eq!(stand(&mut unconfirmed(), 990, 10, None), Standing::Repeated);
         assert_eq!(stand(&mut unconfirmed(), 1000, 50, None), Standing::Read(0));
+    }
+
+    /// Reads `length` bytes on, to `phase` with `left` bytes of body.
+    fn read(stream: &mut Stream, length: u32, phase: Phase, left: u64) -> bool {
+        (stream.next, stream.phase, stream.left) = (stream.next.wrapping_add(length), phase as u8, left);
+        agrees(stream)
+    }
+
+    #[test]
+    fn a_repetition_must_come_to_the_same() {
+        let again = || {
+            let mut stream = unconfirmed();
+            assert_eq!(stand(&mut stream, 1000, 20, Some(1000)), Standing::Read(0));
+            assert!(read(&mut stream, 20, Phase::Head, 0), "not there yet");
+            stream
+        };
+        assert!(read(&mut again(), 30, Phase::Head, 0));
+        assert!(!read(&mut again(), 30, Phase::Body, 100));
+        assert!(!read(&mut again(), 40, Phase::Head, 0), "cannot be foretold");
+        assert_eq!(stand(&mut again(), 1050, 10, Some(1050)), Standing::Lost, "the server has the first version");
     }
 
     #[test]

@@ -5,9 +5,9 @@ use aya_ebpf::bindings::{__sk_buff, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock_tuple}
 use aya_ebpf::btf_maps::{LruHashMap, SkStorage};
 use aya_ebpf::helpers::generated::{bpf_sk_release, bpf_sk_storage_get, bpf_skc_lookup_tcp, bpf_tcp_sock};
 use aya_ebpf::macros::btf_map;
-use enforcer_common::{FlowKey, Phase, Stream};
+use enforcer_common::{FlowKey, Phase, ServiceRule, Stream};
 
-use crate::refusal::Socket;
+use crate::refusal::{Segment, Socket};
 use crate::tc::Case;
 
 #[btf_map]
@@ -53,6 +53,7 @@ fn local(skb: *mut __sk_buff, case: &mut Case) -> Option<&'static mut Stream> {
             case.socket.send_next = (*numbers).snd_nxt;
             case.socket.receive_next = (*numbers).rcv_nxt;
             case.socket.untouched = u32::from((*numbers).bytes_received == 0);
+            case.socket.closing = u32::from((*socket).state != ESTABLISHED);
             case.socket.known = 1;
             let map = core::ptr::from_ref(&SK_STREAMS).cast_mut().cast();
             let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
@@ -60,6 +61,24 @@ fn local(skb: *mut __sk_buff, case: &mut Case) -> Option<&'static mut Stream> {
         }
         bpf_sk_release(socket.cast());
         stream.as_mut()
+    }
+}
+
+/// The first byte that the server's socket lacks, when it still takes data.
+#[inline(never)]
+pub fn alive(skb: *mut __sk_buff, segment: &Segment) -> Option<u32> {
+    let mut tuple = MaybeUninit::<bpf_sock_tuple>::zeroed();
+    let size = segment.fill(tuple.as_mut_ptr().cast());
+    // SAFETY: as in `local`.
+    unsafe {
+        let socket = bpf_skc_lookup_tcp(skb.cast(), tuple.as_mut_ptr(), size, u64::MAX, 0);
+        if socket.is_null() {
+            return None;
+        }
+        let numbers = if takes_data((*socket).state) { bpf_tcp_sock(socket) } else { core::ptr::null_mut() };
+        let next = if numbers.is_null() { None } else { Some((*numbers).rcv_nxt) };
+        bpf_sk_release(socket.cast());
+        next
     }
 }
 
@@ -101,6 +120,10 @@ pub fn begin(case: &mut Case) {
         Some(earlier) => unsafe { *earlier },
         None => first_position(&case.socket, case.segment.sequence),
     };
+    let begins = Phase::from_raw(case.stream.phase) == Phase::Head;
+    if begins && case.service.has(ServiceRule::PROXY_HEADER) {
+        (case.stream.phase, case.stream.safe_phase) = (Phase::Proxy as u8, Phase::Proxy as u8);
+    }
 }
 
 #[inline(always)]

@@ -165,14 +165,18 @@ fn usual_verdict(reason: Reason) -> Option<Verdict> {
         R::OverLimit => Some(Verdict::Limit),
         R::AmbiguousDenied => Some(Verdict::Deny),
         R::Conflict | R::StrictRefused => Some(Verdict::Reset),
-        R::BlockedSource | R::BlockedFlow | R::RefusedRemainder | R::RefusalFailed | R::Ahead => Some(Verdict::Drop),
+        R::BlockedSource | R::BlockedFlow | R::RefusedRemainder | R::RefusalFailed | R::Ahead | R::Fragmented => {
+            Some(Verdict::Drop)
+        }
         R::ObservedSource | R::ObservedFlow | R::ObservedRequest => Some(Verdict::Observe),
         R::Clean | R::Bypass | R::Allowed | R::LeaseLost | R::Expired | R::NotIp | R::Fragment => Some(Verdict::Pass),
         R::EthernetTruncated | R::VlanTooDeep | R::Ipv4Malformed | R::Ipv6Malformed => Some(Verdict::Pass),
         R::Ipv6TooDeep | R::TransportMalformed | R::RequestClean | R::RequestAnonymous => Some(Verdict::Pass),
         R::RequestBypass | R::RequestAllowed | R::RequestLeaseLost | R::RequestExpired => Some(Verdict::Pass),
         R::WithinLimit | R::RequestAmbiguous | R::HeadTooLong | R::TokenTooLong => Some(Verdict::Pass),
-        R::HeadOpen | R::Body | R::Repeated | R::AheadObserved | R::Unfollowed | R::Evicted => Some(Verdict::Pass),
+        R::HeadOpen | R::Body | R::Repeated | R::Cut | R::AheadObserved | R::Unfollowed | R::Evicted => {
+            Some(Verdict::Pass)
+        }
         R::NotHttp | R::Tls | R::Http2 | R::SegmentUnreadable => Some(Verdict::Pass),
     }
 }

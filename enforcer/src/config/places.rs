@@ -105,7 +105,8 @@ fn of_service(service: &Service, key: SipKey) -> Vec<Place> {
     let paths = if service.paths.is_empty() { std::slice::from_ref(&everything) } else { &service.paths };
     let id = service_id(&service.name);
     let hosts = hosts(service, key);
-    hosts.iter().flat_map(|host| paths.iter().map(|path| place(id, *host, 0, path, key))).collect()
+    let whole = |place| Place { whole: 1, ..place };
+    hosts.iter().flat_map(|host| paths.iter().map(|path| whole(place(id, *host, 0, path, key)))).collect()
 }
 
 fn of_endpoint(endpoint: &Endpoint, service: &Service, key: SipKey) -> Vec<Place> {
@@ -115,7 +116,9 @@ fn of_endpoint(endpoint: &Endpoint, service: &Service, key: SipKey) -> Vec<Place
 
 /// Digests of the service's host names; 0 alone for any.
 fn hosts(service: &Service, key: SipKey) -> Vec<u64> {
-    let named = service.hosts.iter().map(|host| siphash(key, host.to_ascii_lowercase().as_bytes()));
+    // The kernel sets this bit in every byte: it makes letters lower-case.
+    let folded = |host: &String| host.bytes().map(|byte| byte | 0x20).collect::<Vec<_>>();
+    let named = service.hosts.iter().map(|host| siphash(key, &folded(host)));
     if service.hosts.is_empty() { vec![0] } else { named.collect() }
 }
 
@@ -126,7 +129,7 @@ fn place(scope: u32, host: u64, method: u64, template: &Template, key: SipKey) -
         *to = segment.as_ref().map_or(0, |text| siphash(key, text.as_bytes()));
     }
     let count = u8::try_from(segments.len()).unwrap_or(u8::MAX);
-    Place { scope, segments: count, open: u8::from(template.is_open()), pad: 0, host, method, path }
+    Place { scope, segments: count, open: u8::from(template.is_open()), whole: 0, host, method, path }
 }
 
 /// A method as the kernel compares it: its first eight bytes, little-endian, zero-padded.
