@@ -6,6 +6,7 @@ mod span;
 use enforcer_common::{Address, Halves, Reason};
 #[cfg(target_arch = "bpf")]
 pub use span::Span;
+use span::near;
 pub use span::{Frame, Window};
 
 pub const TCP: u8 = 6;
@@ -66,7 +67,7 @@ pub fn ports<F: Frame>(frame: &F, network: &Network) -> Result<Ports, Reason> {
     if network.fragment {
         return Err(Reason::Fragment);
     }
-    let header = frame.window::<8>(network.transport).ok_or(Reason::TransportMalformed)?;
+    let header = frame.window::<8>(near(network.transport)).ok_or(Reason::TransportMalformed)?;
     Ok(Ports { source: header.u16::<0>(), destination: header.u16::<2>() })
 }
 
@@ -163,7 +164,7 @@ fn walk<F: Frame + Copy>(frame: F, start: usize, protocol: u8) -> End {
         if kind == NO_EXTENSION {
             return end;
         }
-        let Some(header) = frame.window::<8>(end.transport) else {
+        let Some(header) = frame.window::<8>(near(end.transport)) else {
             return End { reason: Reason::Ipv6Malformed, ..end };
         };
         end.protocol = header.u8::<0>();
