@@ -19,7 +19,7 @@ static PLACES: Array<Place, SIZE> = Array::new();
 #[inline(never)]
 pub extern "C" fn enforcer_places() -> u32 {
     let (Some(case), Some(settings), Some(work)) = (case(), settings::read(), work()) else { return 0 };
-    case.scope_count = 0;
+    (case.scope_count, case.service.id) = (0, case.own_id);
     if case.service.places == 0 {
         return 0;
     }

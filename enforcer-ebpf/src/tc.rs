@@ -37,6 +37,8 @@ pub struct Case {
     pub digest: u64,
     pub kind: u32,
     pub matched: u32,
+    /// The id of the port's own service: a request may lie in another.
+    pub own_id: u32,
     /// The places that the request lies in, and how many.
     pub scopes: [u32; SCOPES],
     pub scope_count: u32,
@@ -79,32 +81,35 @@ pub fn run(ctx: &TcContext) -> i32 {
     let Some(case) = case() else { return tc_code(Verdict::Pass) };
     if case.reason.is_some() {
         stream::enforcer_settle();
-        return conclude(skb, case);
-    }
-    match refusal::enforcer_swallow(skb) {
-        0 => {}
-        RESET_AGAIN => {
-            request::account(case, Reason::RefusedRemainder, Verdict::Reset);
-            return tc_code(Verdict::Reset);
-        }
-        _ => {
-            case.reason = Some(Reason::RefusedRemainder);
-            return conclude(skb, case);
+    } else {
+        match refusal::enforcer_swallow(skb) {
+            0 => read(skb, case),
+            RESET_AGAIN => {
+                request::account(case, Reason::RefusedRemainder, Verdict::Reset);
+                return tc_code(Verdict::Reset);
+            }
+            _ => case.reason = Some(Reason::RefusedRemainder),
         }
     }
+    conclude(skb, case)
+}
+
+/// Reads the payload, if there is one.
+#[inline(always)]
+fn read(skb: *mut __sk_buff, case: &mut Case) {
     if case.segment.payload_length == 0 {
-        return tc_code(Verdict::Pass);
-    } else if case.segment.flags & SYN != 0 {
+        return;
+    }
+    if case.segment.flags & SYN != 0 {
         // Data before the handshake: held back, since nobody can tell yet whether the server will take it.
         case.reason = Some(Reason::Ahead);
         stream::enforcer_settle();
-    } else {
-        if case.segment.flags & URG != 0 && case.service.enforce != 0 {
-            refusal::enforcer_calm(skb);
-        }
-        follow(skb, case);
+        return;
     }
-    conclude(skb, case)
+    if case.segment.flags & URG != 0 && case.service.enforce != 0 {
+        refusal::enforcer_calm(skb);
+    }
+    follow(skb, case);
 }
 
 /// Reads on in the connection.
@@ -180,7 +185,7 @@ pub extern "C" fn enforcer_segment(skb: *mut __sk_buff) -> u32 {
     case.ifindex = ifindex;
     let Some(header) = Header::load(skb, case.segment.network.transport as u32) else { return 0 };
     let Some(service) = services::find(ifindex, header.destination()) else { return 0 };
-    case.service = service;
+    (case.service, case.own_id) = (service, service.id);
     if case.segment.network.more {
         case.reason = Some(Reason::Fragmented);
         return 1;
