@@ -12,6 +12,7 @@ pub mod agent;
 pub mod apply;
 pub mod cli;
 pub mod config;
+pub mod http;
 pub mod kernel;
 pub mod metrics;
 pub mod store;

@@ -53,18 +53,33 @@ pub(crate) fn on_sender<T: Send>(work: impl FnOnce() -> anyhow::Result<T> + Send
 
 /// Generator and receiver have a processor each, where there are two, and go before what else runs on it.
 fn pin(id: i32, processor: usize) -> anyhow::Result<()> {
-    let last = thread::available_parallelism().map_or(1, std::num::NonZero::get) - 1;
-    let mut set = CpuSet::new();
-    set.set(processor.min(last))?;
-    sched_setaffinity(Pid::from_raw(id), &set).context("failed to pin a thread to a processor")?;
+    stay(id, processor)?;
     let niced = Command::new("renice").args(["-n", NICE, "-p", &id.to_string()]).stdout(Stdio::null()).status();
     ensure!(niced.is_ok_and(|status| status.success()), "failed to change the priority of thread {id}");
     Ok(())
 }
 
+/// The same for threads that sleep between their work: they go first whenever they have some. Niceness would not do, where
+/// the kernel shares its processors between sessions first.
+pub(crate) fn pin_first(id: i32, processor: usize) -> anyhow::Result<()> {
+    stay(id, processor)?;
+    let first = Command::new("chrt").args(["--fifo", "--pid", "10", &id.to_string()]).stdout(Stdio::null()).status();
+    ensure!(first.is_ok_and(|status| status.success()), "failed to put thread {id} first");
+    Ok(())
+}
+
+fn stay(id: i32, processor: usize) -> anyhow::Result<()> {
+    let last = thread::available_parallelism().map_or(1, std::num::NonZero::get) - 1;
+    let mut set = CpuSet::new();
+    set.set(processor.min(last))?;
+    sched_setaffinity(Pid::from_raw(id), &set).context("failed to pin a thread to a processor")
+}
+
 const NICE: &str = "-15";
-const SENDER: usize = 0;
-const RECEIVER: usize = 1;
+/// The sender's processor.
+pub(crate) const SENDER: usize = 0;
+/// The receiver's processor, or the last one.
+pub(crate) const RECEIVER: usize = 1;
 
 impl<'a> Cable<'a> {
     /// Prepares the host's end: its own thread, and GRO, without which a veth takes no redirected frames.

@@ -43,7 +43,7 @@ impl Ground {
 
     /// The agent's packet program.
     pub(crate) fn program(&self) -> anyhow::Result<ProgramFd> {
-        product(&self.agent.pins())
+        Ok(product(&self.agent.pins(), &["enforcer_xdp"])?.fd()?)
     }
 
     /// Prepares the cables.

@@ -1,10 +1,12 @@
-//! `cargo xtask bench fastpath`: what a packet costs, and what a list costs, beside what else there is.
+//! `cargo xtask bench`: what a packet, a list and a request cost, beside what else there is.
 //!
 //! ```text
+//! fastpath:
 //! empty     agent without a list, then with 1,000 and 100,000 addresses   -> clean packets
 //! hosts     1,000,000 addresses from a file                              -> load, clean packets, deltas, drops | nft, ipset
 //! six       1,000,000 IPv6 addresses and /64s                            -> load, clean packets, drops
 //! networks  1,000,000 networks of mixed length                           -> load, clean packets, drops | nft, ipset
+//! requests: see requests/
 //! ```
 //! In: root, the built agent, the object of `bench-ebpf` (`$ENFORCER_BENCH_OBJECT`). Out: a table, and JSON on request.
 //! Never here: a number from another run, or a setting changed outside the bench's own namespaces.
@@ -22,19 +24,23 @@ mod memory;
 mod object;
 mod phases;
 mod report;
+mod requests;
 mod rivals;
 mod samples;
 
 use std::{fs::File, path::PathBuf, process, time::Duration};
 
 use anyhow::{Context as _, bail};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use enforcer_tests::clean_up;
 use nix::fcntl::{Flock, FlockArg};
 
-/// Measures the fast path, in network namespaces of its own.
+/// Measures, in network namespaces of its own.
 #[derive(Parser)]
 struct Arguments {
+    /// What is measured
+    #[arg(value_enum)]
+    benchmark: Benchmark,
     /// A minute instead of five: fewer rounds, and no rivals that load slowly
     #[arg(long)]
     quick: bool,
@@ -44,6 +50,13 @@ struct Arguments {
     /// Run only these phases: empty, hosts, six, networks
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Benchmark {
+    Fastpath,
+    Requests,
 }
 
 /// How thorough the run is.
@@ -58,13 +71,30 @@ struct Effort {
     runs: u32,
     /// Single orders, and orders of a thousand.
     orders: (usize, usize),
+    /// How long requests are sent as fast as they go, and at a fixed pace, at a time.
+    rush: Duration,
+    paced: Duration,
 }
 
 impl Effort {
-    const QUICK: Self =
-        Self { quick: true, rounds: 3, burst: Duration::from_millis(200), runs: 300_000, orders: (50, 10) };
-    const WHOLE: Self =
-        Self { quick: false, rounds: 7, burst: Duration::from_millis(400), runs: 1_000_000, orders: (200, 50) };
+    const QUICK: Self = Self {
+        quick: true,
+        rounds: 3,
+        burst: Duration::from_millis(200),
+        runs: 300_000,
+        orders: (50, 10),
+        rush: Duration::from_secs(1),
+        paced: Duration::from_secs(3),
+    };
+    const WHOLE: Self = Self {
+        quick: false,
+        rounds: 7,
+        burst: Duration::from_millis(400),
+        runs: 1_000_000,
+        orders: (200, 50),
+        rush: Duration::from_secs(2),
+        paced: Duration::from_secs(5),
+    };
 }
 
 fn main() -> anyhow::Result<()> {
@@ -78,8 +108,12 @@ fn main() -> anyhow::Result<()> {
         bail!("another benchmark is running: two would measure each other");
     };
     let effort = if arguments.quick { Effort::QUICK } else { Effort::WHOLE };
-    let mut report = report::Report::new(effort);
-    for phase in &phases::ALL {
+    let (title, method, phases): (_, &[&str], &[phases::Phase]) = match arguments.benchmark {
+        Benchmark::Fastpath => ("Fast path", &report::METHOD, &phases::ALL),
+        Benchmark::Requests => ("Requests", &requests::METHOD, &requests::ALL),
+    };
+    let mut report = report::Report::new(title, method, effort);
+    for phase in phases {
         if arguments.only.is_empty() || arguments.only.iter().any(|name| name == phase.name) {
             eprintln!("== {}: {}", phase.name, phase.what);
             (phase.run)(effort, &mut report).with_context(|| format!("phase {}", phase.name))?;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use aya::{
     Ebpf, TestRun as _, TestRunAttrs, TestRunOptions,
     maps::{Array, MapData, MapInfo, ProgramArray},
-    programs::{ProgramFd, Xdp, XdpMode, loaded_programs, xdp::XdpLink},
+    programs::{ProgramFd, ProgramInfo, Xdp, XdpMode, loaded_programs, xdp::XdpLink},
 };
 use bench_ebpf::Plan;
 
@@ -105,15 +105,16 @@ impl Object {
     }
 }
 
-/// The agent's own packet program: the one that uses its pinned tables.
-pub(crate) fn product(pins: &Path) -> anyhow::Result<ProgramFd> {
+/// A program of the agent by its possible names: the one that uses its pinned tables.
+pub(crate) fn product(pins: &Path, names: &[&str]) -> anyhow::Result<ProgramInfo> {
     let settings = MapInfo::from_pin(pins.join("maps/SETTINGS")).context("the agent has pinned no settings")?.id();
-    for program in loaded_programs().flatten().filter(|program| program.name_as_str() == Some("enforcer_xdp")) {
+    let is_wanted = |program: &ProgramInfo| program.name_as_str().is_some_and(|name| names.contains(&name));
+    for program in loaded_programs().flatten().filter(is_wanted) {
         if program.map_ids()?.is_some_and(|ids| ids.contains(&settings)) {
-            return Ok(program.fd()?);
+            return Ok(program);
         }
     }
-    bail!("the agent's packet program is not loaded")
+    bail!("{} of the agent is not loaded", names.join(" or "))
 }
 
 const FLOOD: &str = "bench_flood";

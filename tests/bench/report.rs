@@ -14,12 +14,18 @@ use crate::{Effort, samples::Samples};
 pub(crate) enum Unit {
     /// Bytes.
     Bytes,
+    /// Things.
+    Count,
+    /// Nanoseconds, of something that takes less than one.
+    Fraction,
     /// Bytes, shown in mebibytes.
     Mebibytes,
     /// Microseconds.
     Microseconds,
     /// Nanoseconds.
     Nanoseconds,
+    /// Things per second.
+    PerSecond,
     /// No unit.
     Ratio,
     /// Seconds.
@@ -39,6 +45,8 @@ pub(crate) enum Bars {
 
 /// All figures of a run.
 pub(crate) struct Report {
+    title: &'static str,
+    method: &'static [&'static str],
     effort: Effort,
     rows: Vec<Row>,
     notes: Vec<String>,
@@ -55,8 +63,8 @@ struct Row {
 
 impl Report {
     /// Without figures.
-    pub(crate) const fn new(effort: Effort) -> Self {
-        Self { effort, rows: Vec::new(), notes: Vec::new() }
+    pub(crate) const fn new(title: &'static str, method: &'static [&'static str], effort: Effort) -> Self {
+        Self { title, method, effort, rows: Vec::new(), notes: Vec::new() }
     }
 
     /// Adds a figure.
@@ -78,7 +86,7 @@ impl Report {
 
     /// For people.
     pub(crate) fn text(&self) -> String {
-        let mut text = format!("Fast path on {}\n", host());
+        let mut text = format!("{} on {}\n", self.title, host());
         let width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
         let mut group = "";
         for row in self.grouped() {
@@ -104,7 +112,7 @@ impl Report {
             let _ = writeln!(text, "{}", line.trim_end());
         }
         text.push('\n');
-        for line in self.notes.iter().map(String::as_str).chain(METHOD) {
+        for line in self.notes.iter().map(String::as_str).chain(self.method.iter().copied()) {
             let _ = writeln!(text, "- {line}");
         }
         text
@@ -126,7 +134,7 @@ impl Report {
         let rows: Vec<Value> = self.rows.iter().map(Row::json).collect();
         let report = json!({
             "host": host(), "load_average": load_average(), "quick": self.effort.quick, "rounds": self.effort.rounds,
-            "figures": rows, "notes": self.notes, "method": METHOD,
+            "figures": rows, "notes": self.notes, "method": self.method,
         });
         format!("{report:#}\n")
     }
@@ -179,8 +187,10 @@ impl Unit {
     const fn name(self) -> &'static str {
         match self {
             Self::Bytes | Self::Mebibytes => "bytes",
+            Self::Count => "count",
             Self::Microseconds => "microseconds",
-            Self::Nanoseconds => "nanoseconds",
+            Self::Fraction | Self::Nanoseconds => "nanoseconds",
+            Self::PerSecond => "per second",
             Self::Ratio => "ratio",
             Self::Seconds => "seconds",
         }
@@ -190,9 +200,14 @@ impl Unit {
         match self {
             Self::Bytes => format!("{value:.1} B"),
             Self::Mebibytes => format!("{:.1} MiB", value / 1_048_576.0),
+            Self::Count => format!("{value:.0}"),
+            Self::Fraction => format!("{value:.2} ns"),
+            Self::Microseconds if value.abs() < 100.0 => format!("{value:.1} us"),
             Self::Microseconds if value >= 10_000.0 => format!("{:.1} ms", value / 1000.0),
             Self::Microseconds => format!("{value:.0} us"),
+            Self::Nanoseconds if value >= 10_000.0 => format!("{:.1} us", value / 1000.0),
             Self::Nanoseconds => format!("{value:.0} ns"),
+            Self::PerSecond => format!("{value:.0}/s"),
             Self::Ratio if value >= 2.0 => format!("{value:.1}"),
             Self::Ratio => format!("{value:.3}"),
             Self::Seconds => format!("{value:.2} s"),
@@ -214,7 +229,8 @@ fn load_average() -> String {
     text.split(' ').next().unwrap_or_default().to_owned()
 }
 
-const METHOD: [&str; 6] = [
+/// How the figures of the fast path were measured.
+pub(crate) const METHOD: [&str; 6] = [
     "drops: live frames (BPF_PROG_TEST_RUN, batches of 64) over veth in native XDP; cost is the processor time of the receiving NAPI \
      thread per packet, pinned apart from the sender, both at nice -15; each round stands between two runs of bare XDP_DROP and is thrown away \
      when these differ by more than a quarter; the middle of the rounds counts",
