@@ -160,6 +160,9 @@ fn unmatched(case: &Case, work: *mut Work) -> Reason {
     if odd != 0 {
         if case.service.has(ServiceRule::DENY_AMBIGUOUS) { Reason::AmbiguousDenied } else { Reason::RequestAmbiguous }
     } else if missed != 0 {
+        if case.service.has(ServiceRule::STRICT) && case.service.enforce != 0 {
+            return Reason::StrictRefused;
+        }
         Reason::TokenTooLong
     } else if named == 0 {
         Reason::RequestAnonymous

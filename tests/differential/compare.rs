@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use enforcer::config::{Config, IdentityRule, Scene, compile};
-use enforcer::http::{Ambiguity, Framing, Head, HeadError, Version, is_for_host, lies_in_endpoint, tokens};
+use enforcer::http::{Ambiguity, Framing, Head, HeadError, is_for_host, lies_in_endpoint, tokens};
 use enforcer_common::{Place, Reason, SipKey, Watchlist, siphash};
 use enforcer_kernel_rooms::{Scanned, scan_bytes};
 use enforcer_policy::{Endpoint, MapOp};
@@ -134,19 +134,13 @@ fn framing(head: &Head, kernel: &Scanned, found: &mut Vec<String>) {
 /// Why the kernel is known to see less of these bytes, until it is taught: each has its test in `known.rs`.
 pub fn known(bytes: &[u8]) -> Option<&'static str> {
     let Ok(Some(head)) = Head::read(&Bytes::copy_from_slice(bytes)) else { return None };
-    let letters = head.method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'));
     let values = |name: &'static str| head.values(name);
-    let dotted = |host: &Bytes| host.split(|byte| *byte == b':').next().is_some_and(|name| name.ends_with(b"."));
     let spaced = |cookie: &Bytes| cookie.windows(2).any(|two| matches!(two, b" =" | b"\t=" | b"= " | b"=\t"));
     let tabbed =
         |value: &Bytes| value.get(.."bearer\t".len()).is_some_and(|begin| begin.eq_ignore_ascii_case(b"bearer\t"));
     [
-        (!letters, "a method with digits or signs"),
         (head.method.len() > 32, "a method of more than 32 bytes"),
-        (bytes.split(|byte| !byte.is_ascii_whitespace()).any(|run| run.len() > 64), "more than 64 blanks in a row"),
-        (head.version == Version::Http10 && values("transfer-encoding").next().is_some(), "a coding in version 1.0"),
         (head.ambiguities().contains(&Ambiguity::Folded), "a folded value, to servers that drop the fold"),
-        (values("host").any(dotted), "a dot behind the host name"),
         (values("cookie").any(spaced), "blanks around a cookie's equals sign"),
         (values("authorization").any(tabbed), "a tab behind a scheme"),
     ]

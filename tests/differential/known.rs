@@ -10,30 +10,8 @@ fn differs(head: &str) {
 }
 
 #[test]
-fn a_method_with_digits_or_signs_is_no_request() {
-    differs("G1 / HTTP/1.1\r\n\r\n");
-    differs("GET! / HTTP/1.1\r\n\r\n");
-}
-
-#[test]
 fn a_long_method_is_no_request() {
     differs(&format!("{} / HTTP/1.1\r\n\r\n", "A".repeat(48)));
-}
-
-#[test]
-fn many_blanks_become_part_of_a_value() {
-    differs(&format!("GET / HTTP/1.1\r\nX-Device-Id:{}a\r\n\r\n", " ".repeat(65)));
-    differs(&format!("GET / HTTP/1.1\r\nX-Device-Id: a{}\r\n\r\n", " ".repeat(65)));
-}
-
-#[test]
-fn a_coding_in_version_1_0_is_not_odd() {
-    differs("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n");
-}
-
-#[test]
-fn a_dot_behind_the_host_makes_another_host() {
-    differs("GET /a/b HTTP/1.1\r\nHost: api.bank.example.\r\n\r\n");
 }
 
 #[test]

@@ -18,7 +18,9 @@ pub fn digest_host(w: &mut Work, token: Token, key: SipKey) -> u64 {
     let start = u32::from(token.start);
     (w.value_start, w.value_end) = (start, start + u32::from(token.length));
     repeat(LONGEST, host_byte, w);
-    digest_folded(w, start, w.value_start - start, key, LOWER)
+    // The root's own dot says nothing.
+    let dotted = w.value_start > start && byte_at(w, w.value_start - 1) == b'.';
+    digest_folded(w, start, w.value_start - start - u32::from(dotted), key, LOWER)
 }
 
 /// Moves on to the port, or to the end.

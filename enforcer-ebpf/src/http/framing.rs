@@ -47,7 +47,8 @@ pub fn coding(w: &mut Work, start: u32, end: u32) {
     let ends_chunked = end >= start + CHUNKED_LENGTH && (word_at(w, end - CHUNKED_LENGTH) | CASE) & SEVEN == CHUNKED;
     let alone = end == start + CHUNKED_LENGTH;
     let apart = alone || (ends_chunked && is_border(byte_at(w, end - CHUNKED_LENGTH - 1)));
-    if !(ends_chunked && alone) || w.framing & Framing::CHUNKED != 0 {
+    // Version 1.0 knows no coding, so servers of that time take none.
+    if !(ends_chunked && alone) || w.framing & Framing::CHUNKED != 0 || w.old != 0 {
         w.odd |= Odd::CODING;
     }
     // A coding that only ends like it is no chunked body to most servers, and one to some.

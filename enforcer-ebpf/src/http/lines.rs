@@ -1,12 +1,12 @@
 //! What the lines of a head mean.
-use enforcer_common::limits::{HEAD_LINES, TOKEN, WATCH_NAME, WATCHES};
+use enforcer_common::limits::{HEAD_LINES, HEAD_WINDOW, TOKEN, WATCH_NAME, WATCHES};
 use enforcer_common::{Take, Watch, Watchlist};
 
 use super::framing;
 use super::work::{Odd, Token, Turn, Work, byte_at, repeat, word_at};
 
-/// Blanks around a value (and before a colon) that are skipped.
-const BLANKS: u32 = 64;
+/// Blanks around a value (and before a colon) that are skipped: all there may be.
+const BLANKS: u32 = HEAD_WINDOW as u32;
 /// Lines that one header may be folded into.
 const FOLDS: u32 = 8;
 

@@ -6,26 +6,33 @@ use enforcer_common::{Place, SipKey, Take};
 
 use super::digest::digest_host;
 use super::lines::watchlist;
-use super::work::{TOKENS, Token, Work};
+use super::work::{TOKENS, Token, Turn, Work, repeat};
 
 /// Digests the host's name. Two of them, or none, could be read as any.
 #[inline(always)]
 pub fn read_host(w: &mut Work, key: SipKey) {
-    w.hosts = 0;
-    let (mut at, mut host) = (0, Token::default());
-    while at < TOKENS as u32 && at < w.found {
-        let token = w.tokens[at as usize & (TOKENS - 1)];
-        if is_host(w, token) {
-            w.hosts += 1;
-            host = token;
-        }
-        at += 1;
-    }
+    (w.hosts, w.segment) = (0, 0);
+    repeat(TOKENS as u32, find_host, w);
+    let host = w.tokens[w.segment as usize & (TOKENS - 1)];
     if w.hosts == 1 {
         w.host = digest_host(w, host, key);
     } else {
         w.odd_host = 1;
     }
+}
+
+/// Notes which of the values found is a host.
+extern "C" fn find_host(index: u32, turn: *mut Turn) -> i64 {
+    // SAFETY: `repeat` hands on its own.
+    let w = unsafe { &mut *(*turn).work };
+    if index >= w.found {
+        return 1;
+    }
+    if is_host(w, w.tokens[index as usize & (TOKENS - 1)]) {
+        w.hosts += 1;
+        w.segment = index;
+    }
+    0
 }
 
 #[inline(always)]

@@ -64,6 +64,7 @@ fn version(w: &mut Work, start: u32, end: u32) -> u32 {
     if end < start + 10 || !is_blank(byte_at(w, end - 9)) {
         return NOT_HTTP;
     }
+    w.old = u32::from(byte_at(w, end - 1) == b'0');
     match (word_at(w, end - 8) | CASE) & SEVEN {
         HTTP1 => FINE,
         HTTP2 => NEWER,
@@ -114,8 +115,9 @@ extern "C" fn method_byte(_index: u32, turn: *mut Turn) -> i64 {
     i64::from(w.token_end >= FOUND)
 }
 
-/// A byte that a method may have (RFC 9110, 5.6.2), without the digits and signs that no method has.
+/// A byte that a method may have (RFC 9110, 5.6.2).
 #[inline(always)]
 fn is_letter(byte: u8) -> bool {
-    matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_')
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }

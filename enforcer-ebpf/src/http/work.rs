@@ -7,7 +7,7 @@ use super::addresses::{ADDRESSES, Parse};
 /// Bytes behind the window: a copy that begins at its last byte, and word reads of a name at its very end.
 const SLACK: usize = HEAD_WINDOW + 64;
 /// Tokens of one head; more are not looked at, and counted.
-pub const TOKENS: usize = 16;
+pub const TOKENS: usize = 64;
 
 /// Where an identity stands in the head.
 #[repr(C)]
@@ -50,6 +50,8 @@ pub struct Work {
     pub body: u64,
     /// As [`Framing`].
     pub framing: u32,
+    /// Not zero: the request is of version 1.0.
+    pub old: u32,
     /// Watched headers that matter for this service, one bit each.
     pub watches: u32,
     /// Tokens found, and values that may hold some.

@@ -364,6 +364,7 @@ pub extern "C" fn enforcer_settle() -> u32 {
             Reason::Unfollowed
         }
         Reason::AmbiguousDenied if !holds(settings, case) => Reason::RequestAmbiguous,
+        Reason::StrictRefused if !holds(settings, case) => Reason::TokenTooLong,
         other => other,
     });
     0
