@@ -32,7 +32,7 @@ pub extern "C" fn enforcer_request() -> u32 {
     if case.long != 0 && case.matched == 0 {
         return 0;
     }
-    let reason = if case.matched != 0 { decide(settings, case) } else { unmatched(case, work) };
+    let reason = if case.matched != 0 { decide(settings, case) } else { unmatched(settings, case, work) };
     case.reason = Some(reason);
     let asked = verdict(reason, case.rule.action());
     if asked > Verdict::Observe {
@@ -142,6 +142,15 @@ fn decide(settings: &Settings, case: &Case) -> Reason {
     }
 }
 
+/// True when segments of this connection may be held back or refused at all.
+#[inline(always)]
+pub fn holds(settings: &Settings, case: &Case) -> bool {
+    case.service.enforce != 0
+        && settings.bypass == 0
+        && !settings::lease_lost(settings)
+        && !allowlist::protects_requests(settings, case.segment.network.source)
+}
+
 #[inline(always)]
 fn blocked(kind: u32) -> Reason {
     match SubjectKind::from_raw(kind as u8) {
@@ -154,13 +163,14 @@ fn blocked(kind: u32) -> Reason {
 }
 
 #[inline(always)]
-fn unmatched(case: &Case, work: *mut Work) -> Reason {
+fn unmatched(settings: &Settings, case: &Case, work: *mut Work) -> Reason {
     // SAFETY: this CPU's own scratch space.
     let (odd, named, missed) = unsafe { ((*work).odd, (*work).named, (*work).missed) };
     if odd != 0 {
-        if case.service.has(ServiceRule::DENY_AMBIGUOUS) { Reason::AmbiguousDenied } else { Reason::RequestAmbiguous }
+        let denied = case.service.has(ServiceRule::DENY_AMBIGUOUS) && holds(settings, case);
+        if denied { Reason::AmbiguousDenied } else { Reason::RequestAmbiguous }
     } else if missed != 0 {
-        if case.service.has(ServiceRule::STRICT) && case.service.enforce != 0 {
+        if case.service.has(ServiceRule::STRICT) && holds(settings, case) {
             return Reason::StrictRefused;
         }
         Reason::TokenTooLong

@@ -5,12 +5,13 @@ use core::ffi::c_void;
 use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::helpers::generated::{bpf_loop, bpf_skb_load_bytes};
 use enforcer_common::limits::HEAD_WINDOW;
-use enforcer_common::{Phase, Reason, ServiceRule, Settings};
+use enforcer_common::{Phase, Reason, ServiceRule};
 
 use super::held;
 use super::standing::{Standing, agrees, lose, stand};
 use crate::http::{self, Framing, Odd, ProxyHeader, Work, bounded};
 use crate::refusal::at_most;
+use crate::request::holds;
 use crate::tc::{Case, case, work};
 use crate::{allowlist, forwarded, places, request, settings};
 
@@ -364,17 +365,7 @@ pub extern "C" fn enforcer_settle() -> u32 {
             Reason::Unfollowed
         }
         Reason::AmbiguousDenied if !holds(settings, case) => Reason::RequestAmbiguous,
-        Reason::StrictRefused if !holds(settings, case) => Reason::TokenTooLong,
         other => other,
     });
     0
-}
-
-/// True when segments of this connection may be held back or refused at all.
-#[inline(always)]
-fn holds(settings: &Settings, case: &Case) -> bool {
-    case.service.enforce != 0
-        && settings.bypass == 0
-        && !settings::lease_lost(settings)
-        && !allowlist::protects_requests(settings, case.segment.network.source)
 }
