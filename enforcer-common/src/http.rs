@@ -1,5 +1,4 @@
 //! What the request scanner needs to know: services, watched headers, the refusal to send.
-use crate::Verdict;
 use crate::limits::{NOTICE, PLACE_SEGMENTS, SERVICES, WATCH_NAME, WATCH_PATTERN, WATCHES};
 
 /// Where a service listens: one interface, one port.
@@ -34,6 +33,8 @@ pub struct ServiceRule {
     pub watchlist: u8,
     /// The flags below.
     pub flags: u8,
+    /// The share of requests that the agent is told of: all for the largest number, none for 0. Refused ones are told always.
+    pub sample: u32,
 }
 
 /// How far the notice for limited subjects lies from the refusal.
@@ -154,14 +155,6 @@ pub struct Notice {
     pub bytes: [u8; NOTICE],
 }
 
-/// Requests of one service by what happened to them, indexed by [`Verdict`].
-#[repr(C)]
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct ServiceCounters {
-    /// Requests.
-    pub requests: [u64; Verdict::COUNT],
-}
-
 impl Watch {
     /// Watches nothing.
     pub const EMPTY: Self = Self {
@@ -250,9 +243,8 @@ fn put(words: &mut [u64], at: usize, byte: u8) {
 }
 
 const _: () = assert!(size_of::<ServiceKey>() == 8);
-const _: () = assert!(size_of::<ServiceRule>() == 16);
+const _: () = assert!(size_of::<ServiceRule>() == 20);
 const _: () = assert!(size_of::<Watch>() == 208);
 const _: () = assert!(size_of::<Watchlist>() == 1024 + WATCHES * 208);
 const _: () = assert!(size_of::<Place>() == 24 + 8 * PLACE_SEGMENTS);
 const _: () = assert!(size_of::<Notice>() == 8 + NOTICE);
-const _: () = assert!(size_of::<ServiceCounters>() == 8 * Verdict::COUNT);

@@ -17,6 +17,7 @@
 
 mod address;
 mod event;
+mod exchange;
 mod http;
 mod reason;
 mod rule;
@@ -31,7 +32,11 @@ pub mod limits;
 
 pub use address::{Address, Halves, Prefix};
 pub use event::Event;
-pub use http::{LIMITED, Notice, Place, ServiceCounters, ServiceKey, ServiceRule, Take, Watch, Watchlist};
+pub use exchange::{
+    ANSWER_PREFIX, ASKED, Answering, Asked, Asking, BUCKETS, Connection, Exchange, FIRST_BUCKET, HEAD_PREFIX, KINDS,
+    SampleKind, ServiceCounters, Times,
+};
+pub use http::{LIMITED, Notice, Place, ServiceKey, ServiceRule, Take, Watch, Watchlist};
 pub use reason::{Action, Reason, Verdict};
 pub use rule::{
     AllowKey, AllowKind, AllowRule, Bucket, Denied, FlowKey, IdentityKey, Rate, Rule, SubjectKind, UNTIL_NEVER,
@@ -45,4 +50,4 @@ pub use source::{
 pub use stream::{Held, Phase, Stream};
 
 /// Raised with every change that makes old maps unreadable to new programs, or new maps to old ones.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;

@@ -125,6 +125,10 @@ reasons! {
     Unfollowed = "unfollowed", "stream";
     /// The held part of a request head gave way to newer ones.
     Evicted = "evicted", "stream";
+    /// An open head gave way to a newer one.
+    GaveWay = "gave_way", "stream";
+    /// The answers of a connection are not followed any more, until it is idle.
+    AnswerLost = "answer_lost", "stream";
     /// A strict service, and a connection that cannot be followed.
     StrictRefused = "strict_refused", "stream";
     /// What does not begin like a request, and all that follows it on its connection.

@@ -51,9 +51,8 @@ pub struct Stream {
     pub safe_phase: u8,
     /// Not zero: the beginning of the connection was not seen, and `phase` is a guess.
     pub guessed: u8,
-    /// Requests that were passed on since the server was last known to have answered all; the last one when the server's next
-    /// byte to send was `asked`.
-    pub asking: u8,
+    /// Zero.
+    pub pad: u8,
     /// Bytes of the body or of the chunk after `next`; in a chunk's size line, the size so far.
     pub left: u64,
     /// See above.
@@ -66,8 +65,8 @@ pub struct Stream {
     pub digits: u16,
     /// See above.
     pub safe_digits: u16,
-    /// See `asking`.
-    pub asked: u32,
+    /// The server's next byte to send when a refusal was put off.
+    pub put_off: u32,
     /// Where reading stood before a repetition was read instead: both must come to the same, as the server may have either.
     pub was_next: u32,
     /// See above.
@@ -77,9 +76,9 @@ pub struct Stream {
     /// Not zero: the three above mean something.
     pub again: u8,
     /// Zero.
-    pub pad: u16,
-    /// The server's next byte to send when a refusal was put off.
-    pub put_off: u32,
+    pub pads: [u8; 2],
+    /// Where the head is held; 0 for nowhere.
+    pub ticket: u32,
     /// The address that a PROXY header named; zero for none.
     pub client: Address,
 }
@@ -88,6 +87,10 @@ pub struct Stream {
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Held {
+    /// Whose it is; 0 for nobody's.
+    pub ticket: u32,
+    /// Not zero: its end is waited for.
+    pub open: u32,
     /// Sequence number of its first byte.
     pub start: u32,
     /// Bytes in use.
@@ -118,4 +121,4 @@ impl Phase {
 }
 
 const _: () = assert!(size_of::<Stream>() == 80);
-const _: () = assert!(size_of::<Held>() == 8 + HEAD_WINDOW + 64);
+const _: () = assert!(size_of::<Held>() == 16 + HEAD_WINDOW + 64);

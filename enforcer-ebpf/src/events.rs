@@ -10,15 +10,17 @@ use enforcer_common::{Event, Settings};
 
 #[btf_map]
 static EVENTS: RingBuf<Event, { 1 << 20 }> = RingBuf::new();
-/// 0: told, 1: lost, 2: not sampled.
+/// 0: told, 1: lost, 2: not sampled; 3 and 4: samples told and lost.
 #[btf_map]
-static EVENT_COUNTS: PerCpuArray<u64, 3> = PerCpuArray::new();
+static EVENT_COUNTS: PerCpuArray<u64, 5> = PerCpuArray::new();
 #[btf_map]
 static LAST_EVENT: PerCpuArray<u64, 1> = PerCpuArray::new();
 
 const TOLD: u32 = 0;
 const LOST: u32 = 1;
 const UNSAMPLED: u32 = 2;
+const SAMPLES_TOLD: u32 = 3;
+const SAMPLES_LOST: u32 = 4;
 
 /// True when this CPU told of no packet within the gap, so that this one is to be told. Counts those that are not.
 #[inline(always)]
@@ -37,6 +39,12 @@ pub fn tell(event: &Event) {
         Ok(()) => tally(TOLD),
         Err(_) => tally(LOST),
     }
+}
+
+/// Counts a sample.
+#[inline(always)]
+pub fn sampled(told: bool) {
+    tally(if told { SAMPLES_TOLD } else { SAMPLES_LOST });
 }
 
 #[inline(always)]

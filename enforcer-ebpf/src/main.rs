@@ -1,8 +1,9 @@
-//! The kernel room: two programs, one verdict table.
+//! The kernel room: three programs, one verdict table.
 //!
 //! ```text
 //! packet  -> xdp.rs  bypass? blocked source? blocked flow?          -> Reason -> verdict.rs -> pass | drop
 //! segment -> tc.rs   service port? which request?  blocked identity?  -> Reason -> verdict.rs -> pass | deny | reset | drop
+//! answer  -> egress.rs  of a socket that was asked?  -> answers/ -> counts, samples; it always passes
 //! ```
 //!
 //! In: packets and the policy maps. Out: verdicts, counters, events. Never here: policy, allocation, unbounded work. What
@@ -25,7 +26,11 @@
 #[cfg(target_arch = "bpf")]
 mod allowlist;
 #[cfg(target_arch = "bpf")]
+mod answers;
+#[cfg(target_arch = "bpf")]
 mod clock;
+#[cfg(target_arch = "bpf")]
+mod egress;
 #[cfg(target_arch = "bpf")]
 mod events;
 #[cfg(target_arch = "bpf")]
@@ -44,6 +49,8 @@ mod places;
 mod refusal;
 #[cfg(target_arch = "bpf")]
 mod request;
+#[cfg(target_arch = "bpf")]
+mod samples;
 #[cfg(target_arch = "bpf")]
 mod services;
 #[cfg(target_arch = "bpf")]
@@ -79,6 +86,13 @@ pub fn enforcer_joined(ctx: aya_ebpf::programs::XdpContext) -> u32 {
 #[aya_ebpf::macros::classifier]
 pub fn enforcer_tc(ctx: aya_ebpf::programs::TcContext) -> i32 {
     tc::run(&ctx)
+}
+
+/// Every segment that leaves through an interface of a service.
+#[cfg(target_arch = "bpf")]
+#[aya_ebpf::macros::classifier]
+pub fn enforcer_egress(ctx: aya_ebpf::programs::TcContext) -> i32 {
+    egress::run(&ctx)
 }
 
 /// Loops for ever, so that the verifier refuses a program from which it could be reached.

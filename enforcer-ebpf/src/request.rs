@@ -1,5 +1,5 @@
 //! Judges one request. In: a scanned head. Out: whether it is refused, counts, an event when a decision matched.
-use enforcer_common::{Action, Event, Reason, Rule, ServiceRule, Settings, SubjectKind, Verdict};
+use enforcer_common::{Action, Event, KINDS, Reason, Rule, ServiceRule, Settings, SubjectKind, Verdict};
 
 use crate::http::{self, TOKENS, Token, Work};
 use crate::tc::{Case, SCOPES, case, work};
@@ -11,7 +11,7 @@ use crate::{allowlist, clock, events, identities, limits, settings, stats};
 #[inline(never)]
 pub extern "C" fn enforcer_subjects() -> u32 {
     let (Some(case), Some(work)) = (case(), work()) else { return 0 };
-    case.matched = 0;
+    (case.matched, case.digests) = (0, [0; KINDS]);
     let now = clock::coarse();
     let mut at = 0;
     // SAFETY: this CPU's own scratch space.
@@ -53,14 +53,18 @@ fn is_answered_in_turn(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Limit | Verdict::Deny)
 }
 
-/// True while the server owes answers to requests before: then this one is held back, and TCP sends it again. Where several
-/// answers were owed, the server must also have fallen silent in between.
+/// True while the server owes answers to requests before, or the client lacks a part of one: then this request is held back,
+/// and TCP sends it again. Where answers are not followed, the server must have fallen silent in between.
 #[inline(always)]
 fn is_unanswered(case: &mut Case) -> bool {
-    let owed = case.socket.known != 0 && case.socket.closing == 0 && case.stream.asking != 0 && case.stream.again == 0;
-    let silent = case.stream.asking == 1 || case.stream.put_off == case.socket.send_next;
-    case.stream.put_off = case.socket.send_next;
-    owed && !(silent && case.is_answered())
+    let socket = &case.socket;
+    let silent = case.stream.put_off == socket.send_next;
+    let settled = case.segment.acknowledge == socket.send_next;
+    let matters = socket.known != 0 && socket.closing == 0 && case.stream.again == 0;
+    case.stream.put_off = socket.send_next;
+    let pending = socket.pending + case.passed_count != 0;
+    let owed = if socket.followed != 0 { pending || !settled } else { pending && !(silent && settled) };
+    matters && owed
 }
 
 /// Looks up the identity that was found as number `at`.
@@ -75,6 +79,7 @@ pub extern "C" fn enforcer_identity(at: u32, now: u64) -> u32 {
         return 0;
     }
     let digest = http::digest_token(work, token, settings.identity_key);
+    note(token.kind, digest);
     match SubjectKind::from_raw(token.kind as u8) {
         Some(SubjectKind::Session) => {
             enforcer_subject(SubjectKind::Session as u32, digest, now);
@@ -85,6 +90,14 @@ pub extern "C" fn enforcer_identity(at: u32, now: u64) -> u32 {
         }
         Some(kind) => enforcer_subject(kind as u32, digest, now),
         None => 0,
+    }
+}
+
+/// Remembers the digest for the agent.
+#[inline(always)]
+fn note(kind: u16, digest: u64) {
+    if let Some(case) = case() {
+        case.digests[usize::from(kind) & (KINDS - 1)] = digest;
     }
 }
 

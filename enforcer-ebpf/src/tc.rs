@@ -7,13 +7,13 @@
 //! Only ports of configured services are looked at; everything else leaves at the first map lookup, uncounted here (the
 //! packet programs have counted it).
 use aya_ebpf::{bindings::__sk_buff, btf_maps::PerCpuArray, macros::btf_map, programs::TcContext};
-use enforcer_common::{Action, Address, Reason, Rule, ServiceRule, Stream, Verdict};
+use enforcer_common::{ASKED, Action, Address, Asked, KINDS, Reason, Rule, ServiceRule, Stream, Verdict};
 
 use crate::http::Work;
 use crate::packet::{self, Span};
 use crate::refusal::{self, Header, RESET_AGAIN, SYN, Segment, Socket, URG};
 use crate::verdict::{tc_code, verdict};
-use crate::{request, services, stream};
+use crate::{answers, request, services, stream};
 
 #[btf_map]
 static CASES: PerCpuArray<Case, 1> = PerCpuArray::new();
@@ -60,15 +60,13 @@ pub struct Case {
     pub counted: u32,
     /// Not zero: the head is longer than is followed, and was read in part.
     pub long: u32,
+    /// Requests of the segment that were passed on, and the one under judgement.
+    pub passed_count: u32,
+    pub passed: [Asked; ASKED],
+    pub asked: Asked,
+    /// Digests of the request's identities, by kind.
+    pub digests: [u64; KINDS],
     pub reason: Option<Reason>,
-}
-
-impl Case {
-    /// True when the server has sent something since the last request, and the client has all of it.
-    #[inline(always)]
-    pub fn is_answered(&self) -> bool {
-        self.stream.asked != self.socket.send_next && self.segment.acknowledge == self.socket.send_next
-    }
 }
 
 /// Judges, carries out, counts, tells. Each step is verified by itself.
@@ -115,17 +113,20 @@ fn read(skb: *mut __sk_buff, case: &mut Case) {
 /// Reads on in the connection.
 #[inline(always)]
 fn follow(skb: *mut __sk_buff, case: &mut Case) {
-    let Some(position) = stream::find(skb, case) else {
+    let Some(connection) = stream::find(skb, case) else {
         case.reason = Some(Reason::Unfollowed);
+        stream::enforcer_settle();
         return;
     };
-    case.stream = *position;
+    case.stream = connection.stream;
+    answers::recall(&connection.exchange, case);
     stream::begin(case);
     if stream::enforcer_stand(skb) != 0 {
         stream::reading(skb);
     }
     stream::enforcer_settle();
-    *position = case.stream;
+    connection.stream = case.stream;
+    answers::note(&mut connection.exchange, case);
 }
 
 /// Carries out what the reason asks for.

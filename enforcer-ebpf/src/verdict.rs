@@ -32,7 +32,7 @@ pub fn verdict(reason: Reason, asked: Action) -> Verdict {
         R::NotIp | R::Fragment | R::EthernetTruncated | R::VlanTooDeep => Verdict::Pass,
         R::Ipv4Malformed | R::Ipv6Malformed | R::Ipv6TooDeep | R::TransportMalformed => Verdict::Pass,
         R::RequestAmbiguous | R::HeadTooLong | R::TokenTooLong => Verdict::Pass,
-        R::AheadObserved | R::Unfollowed | R::Evicted => Verdict::Pass,
+        R::AheadObserved | R::Unfollowed | R::Evicted | R::GaveWay | R::AnswerLost => Verdict::Pass,
         R::NotHttp | R::Tls | R::Http2 | R::SegmentUnreadable => Verdict::Pass,
     }
 }

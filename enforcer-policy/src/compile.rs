@@ -321,6 +321,7 @@ mod tests {
             notice: 0,
             watchlist: 0,
             flags: 0,
+            sample: u32::MAX,
         });
         (
             btree_map(allow_key, kind, 0..4),

@@ -13,6 +13,7 @@ pub mod agent;
 pub mod apply;
 pub mod cli;
 pub mod config;
+pub mod exchanges;
 pub mod http;
 pub mod kernel;
 pub mod metrics;

@@ -78,11 +78,11 @@ pub fn xdp_programs(space: &Namespace, interface: &str) -> Vec<u32> {
     programs(&links[0]["xdp"])
 }
 
-/// The programs on an interface's tcx ingress hook.
+/// The programs on an interface's tcx hooks, inwards and outwards.
 pub fn tcx_programs(space: &Namespace, interface: &str) -> Vec<u32> {
-    let queried = space.inside(|| SchedClassifier::query_tcx(interface, TcAttachType::Ingress));
-    let (_revision, programs) = queried.expect("the hook can be asked");
-    programs.iter().map(aya::programs::ProgramInfo::id).collect()
+    let query = |way| space.inside(|| SchedClassifier::query_tcx(interface, way)).expect("the hook can be asked");
+    let hooks = [TcAttachType::Ingress, TcAttachType::Egress].map(query);
+    hooks.iter().flat_map(|(_revision, programs)| programs).map(aya::programs::ProgramInfo::id).collect()
 }
 
 /// The ids in what `ip` says of XDP: of each mode in use, or of the only one.

@@ -55,7 +55,7 @@ pub use lines::Lines;
 pub use links::{ATTACKER, CLIENT, Link, PROXIED_PORT, SECOND_PORT, WEB_PORT};
 pub use namespace::Namespace;
 pub use netns::Net;
-pub use nginx::{Nginx, Served};
+pub use nginx::{Answered, Nginx, Served};
 pub use orders::{PAY, notice};
 pub use play::Play;
 pub use player::{Finish, Played, Player};

@@ -5,7 +5,7 @@
 //! configuration and log.
 //!
 //! `/api/...` is proxied over kept-alive connections to a second server on a unix socket, as a gateway does it; `/health`
-//! is answered directly; what is sent to `/api/upload` is kept.
+//! is answered directly; `/large/...` is a file; `/api/chunked/...` is answered in chunks; what is sent to `/api/upload` is kept.
 
 use std::{
     fs,
@@ -43,6 +43,28 @@ pub struct Served {
     pub device: Option<String>,
 }
 
+/// What nginx says of one answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answered {
+    /// Path and query.
+    pub uri: String,
+    /// The status code.
+    pub status: u16,
+    /// Bytes sent, head included.
+    pub bytes: u64,
+    /// From the first byte of the request to the last of the answer, in whole milliseconds.
+    pub seconds: f64,
+}
+
+impl Answered {
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.split(' ');
+        let (uri, status, bytes, seconds) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        let (status, bytes, seconds) = (status.parse().ok()?, bytes.parse().ok()?, seconds.parse().ok()?);
+        Some(Self { uri: uri.to_owned(), status, bytes, seconds })
+    }
+}
+
 impl Nginx {
     /// Starts it in the network's API host, and returns when it accepts connections.
     pub fn start(net: &Net) -> Self {
@@ -52,7 +74,10 @@ impl Nginx {
     /// The same with room for so many connections in each of its two workers.
     pub fn start_with_room(net: &Net, connections: usize) -> Self {
         let folder = net.folder().join("nginx");
-        fs::create_dir_all(folder.join("tmp")).expect("a folder can be made");
+        for folder in ["tmp", "large"].map(|name| folder.join(name)) {
+            fs::create_dir_all(folder).expect("a folder can be made");
+        }
+        fs::write(folder.join("large/large.bin"), vec![b'.'; LARGE]).expect("a file can be written");
         fs::write(folder.join("nginx.conf"), configuration(&folder, connections))
             .expect("the configuration can be written");
         let prefix = folder.display().to_string();
@@ -77,6 +102,16 @@ impl Nginx {
     pub fn served_when(&self, count: usize) -> Vec<Served> {
         eventually(DEADLINE, "nginx has logged all requests", || self.served().len() >= count);
         self.served()
+    }
+
+    /// What it says of its answers, once there are `count`: in order.
+    #[track_caller]
+    pub fn answered_when(&self, count: usize) -> Vec<Answered> {
+        let read = || fs::read_to_string(self.folder.join("answers.log")).expect("nginx has made its log");
+        eventually(DEADLINE, "nginx has logged all answers", || read().lines().count() >= count);
+        let log = read();
+        let strange = |line: &str| panic!("strange line in the log: {line}");
+        log.lines().map(|line| Answered::parse(line).unwrap_or_else(|| strange(line))).collect()
     }
 
     /// The bodies sent to `/api/upload`, in order.
@@ -141,6 +176,8 @@ fn configuration(folder: &Path, connections: usize) -> String {
 }
 
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes of what lies at `/large/...`.
+const LARGE: usize = 300_000;
 /// Of complaints that are shown when a test fails.
 const LAST_LINES: usize = 20;
 
@@ -155,7 +192,9 @@ error_log @FOLDER@/error.log warn;
 events { worker_connections @CONNECTIONS@; multi_accept on; }
 http {
     log_format served '$http_x_request_number $status $request_uri $http_x_device_id';
+    log_format answered '$request_uri $status $bytes_sent $request_time';
     access_log @FOLDER@/access.log served;
+    access_log @FOLDER@/answers.log answered;
     client_body_temp_path @FOLDER@/tmp/body;
     proxy_temp_path @FOLDER@/tmp/proxy;
     fastcgi_temp_path @FOLDER@/tmp/fastcgi;
@@ -186,6 +225,11 @@ http {
             client_body_in_file_only on;
             proxy_pass http://api;
         }
+        location /large/ {
+            default_type application/octet-stream;
+            alias @FOLDER@/large/;
+            try_files /large.bin =404;
+        }
         location = /health { return 200 '{"health":"good"}\n'; }
         location / {
             proxy_pass http://api;
@@ -199,6 +243,11 @@ http {
         access_log off;
         location ~ ^/api/accounts/(?<account>[0-9]+)$ {
             return 200 '{"account":$account,"owner":"owner-$account","balance":1234.56,"currency":"EUR"}\n';
+        }
+        location /api/chunked/ {
+            sub_filter_types *;
+            sub_filter chunk piece;
+            return 200 '{"chunk":"$uri","more":"chunk chunk chunk"}\n';
         }
         location /api/ { return 200 '{"path":"$uri"}\n'; }
         location / { return 404 '{"error":"no such resource"}\n'; }

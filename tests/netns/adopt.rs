@@ -37,7 +37,7 @@ fn a_new_agent_adopts_everything() {
         assert_eq!(agent.json(&["status"])["drift"]["repaired"], 0);
         for link in [&CLIENT, &ATTACKER] {
             assert_eq!(xdp_programs(&net.host, link.interface).len(), 1, "{}", link.interface);
-            assert_eq!(tcx_programs(&net.host, link.interface).len(), 1, "{}", link.interface);
+            assert_eq!(tcx_programs(&net.host, link.interface).len(), 2, "{}", link.interface);
         }
         let dropped = agent.metric("enforcer_packets_total", &[("reason", "blocked_source")]);
         assert_eq!(dropped, Some(f64::from(round * 2)), "counters began anew");

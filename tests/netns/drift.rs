@@ -91,14 +91,14 @@ fn a_program_taken_off_is_hung_again() {
         }
         eventually(PATIENCE, "the links are gone and made anew", || {
             let now = agent.objects();
-            now.links.len() == 4 && now.links.is_disjoint(&before.links) && !tap.passes("203.0.113.7")
+            now.links.len() == 6 && now.links.is_disjoint(&before.links) && !tap.passes("203.0.113.7")
         });
         eventually(PATIENCE, "the old links are gone", || before.alive().links.is_empty());
         for link in [&CLIENT, &ATTACKER] {
             assert_eq!(xdp_programs(&net.host, link.interface).len(), 1, "adopted: {adopted}");
-            assert_eq!(tcx_programs(&net.host, link.interface).len(), 1, "adopted: {adopted}");
+            assert_eq!(tcx_programs(&net.host, link.interface).len(), 2, "adopted: {adopted}");
         }
-        assert_eq!(repaired(&agent), 4, "adopted: {adopted}");
+        assert_eq!(repaired(&agent), 6, "adopted: {adopted}");
         assert_eq!(agent.json(&["status"])["problems"], serde_json::json!([]));
     }
 }

@@ -9,7 +9,7 @@ fn requests_are_judged_behind_the_generic_mode() {
     let net = Net::new();
     let nginx = Nginx::start(&net);
     let mut agent = Agent::start(&net, &format!("{PAY}\n[fastpath]\ninterfaces = [\"client0\"]\nmode = \"generic\"\n"));
-    assert_eq!(agent.json(&["status"])["attachments"][1]["mode"], "generic");
+    assert_eq!(agent.json(&["status"])["attachments"][2]["mode"], "generic");
     agent.block_device("mallory", "deny");
     for round in 1..=2 {
         for web in [CLIENT.web4(), CLIENT.web6()] {

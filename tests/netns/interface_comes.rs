@@ -20,7 +20,7 @@ fn an_interface_that_comes_is_protected() {
         eventually(Duration::from_secs(3), "requests are refused", || status(&net) == Some(403));
         assert_eq!(problems(&agent), "[]");
         let programs = (xdp_programs(&net.host, "late0").len(), tcx_programs(&net.host, "late0").len());
-        assert_eq!(programs, (1, 1));
+        assert_eq!(programs, (1, 2));
         assert_eq!(heard(&net), "10.79.0.2");
         net.host.exec("ip link delete late0");
         eventually(SOON, "its links are gone", || agent.pinned_links().is_empty());

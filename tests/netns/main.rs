@@ -43,6 +43,7 @@ mod proxy_allow;
 mod proxy_protocol;
 mod rate_limit;
 mod reload;
+mod responses;
 mod retransmission;
 mod service_scope;
 mod sessions;

@@ -22,7 +22,12 @@ fn numbers_agree_with_what_was_sent() {
     send(10, Some("trudy"));
     assert_eq!(Tap::open(&net, &ATTACKER).passing(&["203.0.113.1"; 5]), [false; 5]);
 
-    assert_eq!(net.client.repeated_segments(), 0, "this machine is too busy to count on it");
+    assert_eq!(
+        net.client.repeated_segments(),
+        0,
+        "this machine is too busy to count on it: {}",
+        agent.top()["reasons"]
+    );
     let requests = |reason| agent.metric("enforcer_requests_total", &[("reason", reason)]);
     let of_pay = |verdict| agent.metric("enforcer_service_requests_total", &[("service", "pay"), ("verdict", verdict)]);
     assert_eq!(["request_clean", "request_anonymous"].map(requests), [Some(70.0), Some(30.0)]);

@@ -26,7 +26,7 @@ fn three_capabilities_are_enough() {
         let mut client = Client::connect(&net.client, CLIENT.web4()).expect("connects");
         assert_eq!(client.request(&Request::get("/health").device("mallory")).map(|answer| answer.status), Ok(403));
         assert_eq!(agent.json(&["status"])["problems"], serde_json::json!([]));
-        assert_eq!(agent.json(&["status"])["attachments"].as_array().map(Vec::len), Some(4));
+        assert_eq!(agent.json(&["status"])["attachments"].as_array().map(Vec::len), Some(6));
     }
 }
 

@@ -40,7 +40,7 @@ extern "C" fn line(index: u32, turn: *mut Turn) -> i64 {
 
 /// Where line `index` begins and ends.
 #[inline(always)]
-fn bounds(w: &Work, index: u32) -> (u32, u32) {
+pub fn bounds(w: &Work, index: u32) -> (u32, u32) {
     let line = w.lines[index as usize & (HEAD_LINES - 1)];
     (line >> 16, line & 0xffff)
 }
@@ -105,10 +105,7 @@ pub extern "C" fn enforcer_value(work: *mut Work, start: u32, end: u32) -> u32 {
     // SAFETY: as in `enforcer_folded`.
     let Some(w) = (unsafe { work.as_mut() }) else { return 0 };
     let Some(watch) = watchlist(w).and_then(|list| list.watches.get(w.watch as usize)) else { return 0 };
-    let start = skip_spaces(w, start, end);
-    (w.value_start, w.value_end) = (start, end);
-    repeat(BLANKS, trim_end, w);
-    let (start, end) = (w.value_start, w.value_end);
+    let (start, end) = trim(w, start, end);
     match watch.take {
         LENGTH => framing::length(w),
         CODING => framing::coding(w, start, end),
@@ -152,6 +149,15 @@ pub fn skip_spaces(w: &mut Work, start: u32, end: u32) -> u32 {
     (w.value_start, w.value_end) = (start, end);
     repeat(BLANKS, skip_space, w);
     w.value_start
+}
+
+/// The same without blanks on either side; also noted as the value that is meant.
+#[inline(always)]
+pub fn trim(w: &mut Work, start: u32, end: u32) -> (u32, u32) {
+    let start = skip_spaces(w, start, end);
+    (w.value_start, w.value_end) = (start, end);
+    repeat(BLANKS, trim_end, w);
+    (w.value_start, w.value_end)
 }
 
 extern "C" fn skip_space(_index: u32, turn: *mut Turn) -> i64 {

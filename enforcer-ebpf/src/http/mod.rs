@@ -5,6 +5,7 @@
 //! nothing between calls: a head that comes in pieces is scanned again from its beginning. Lines are searched eight bytes at
 //! a time, and one is looked at only when its first letter begins a watched name.
 mod addresses;
+mod answer;
 mod chunks;
 mod digest;
 mod framing;
@@ -18,10 +19,12 @@ mod target;
 mod work;
 
 pub use addresses::{ADDRESSES, read_addresses};
+pub use answer::scan_answer;
 pub use chunks::read_chunk_text;
 pub use digest::digest_token;
 pub use place::{is_in, read_host};
 pub use proxy_header::{ProxyHeader, read_proxy_header};
+pub use request_line::method_flags;
 pub use scan::scan;
 pub use target::read_target;
 #[cfg(target_arch = "bpf")]

@@ -1,5 +1,5 @@
 //! The first line: is this a request of HTTP/1?
-use enforcer_common::Reason;
+use enforcer_common::{Asked, Reason};
 
 use super::lines::is_blank;
 use super::work::{Turn, Work, byte_at, repeat, word_at};
@@ -7,6 +7,9 @@ use super::work::{Turn, Work, byte_at, repeat, word_at};
 /// `http/1.` and `http/2.`, as the low seven bytes of a word.
 const HTTP1: u64 = u64::from_le_bytes(*b"http/1.\0");
 const HTTP2: u64 = u64::from_le_bytes(*b"http/2.\0");
+const HEAD: u64 = u64::from_le_bytes(*b"HEAD \0\0\0");
+const CONNECT: u64 = u64::from_le_bytes(*b"CONNECT ");
+const FIVE: u64 = 0xff_ffff_ffff;
 const SEVEN: u64 = 0x00ff_ffff_ffff_ffff;
 /// The bit that tells the cases of the four letters apart.
 const CASE: u64 = 0x2020_2020;
@@ -53,6 +56,19 @@ pub extern "C" fn enforcer_first_line(work: *mut Work) -> u32 {
         return NOT_HTTP;
     }
     version(w, start, end)
+}
+
+/// What the method says of the answer, as the flags of [`Asked`].
+#[inline(always)]
+pub fn method_flags(work: &Work) -> u32 {
+    let first = word_at(work, work.lines[0] >> 16);
+    if first & FIVE == HEAD {
+        Asked::HEAD
+    } else if first == CONNECT {
+        Asked::CONNECT
+    } else {
+        0
+    }
 }
 
 /// What stands behind the last blank.

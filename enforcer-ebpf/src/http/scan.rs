@@ -18,9 +18,7 @@ const BLANK: u8 = b' ';
 /// the tokens of the lines that were read are in `work` all the same.
 #[inline(always)]
 pub fn scan(work: &mut Work) -> Result<(), Reason> {
-    (work.count, work.line, work.end, work.odd) = (0, 0, 0, 0);
-    (work.found, work.named, work.missed, work.framing, work.body) = (0, 0, 0, 0, 0);
-    repeat((work.length + BLOCK - 1) / BLOCK, block, work);
+    find_lines(work);
     request_line::judge(work)?;
     let long = work.length as usize >= HEAD_WINDOW || work.count as usize >= HEAD_LINES;
     if work.end == 0 && !long {
@@ -29,6 +27,14 @@ pub fn scan(work: &mut Work) -> Result<(), Reason> {
     read_lines(work);
     search_values(work);
     if work.end == 0 { Err(Reason::HeadTooLong) } else { Ok(()) }
+}
+
+/// Begins anew: notes the lines of the bytes in `work`, to the end of the head or of the bytes.
+#[inline(always)]
+pub fn find_lines(work: &mut Work) {
+    (work.count, work.line, work.end, work.odd) = (0, 0, 0, 0);
+    (work.found, work.named, work.missed, work.framing, work.body) = (0, 0, 0, 0, 0);
+    repeat((work.length + BLOCK - 1) / BLOCK, block, work);
 }
 
 /// Looks for control characters in one block. Gives 1 to stop.

@@ -1,6 +1,6 @@
 //! The scratch space of one scan, and the few primitives that differ between the kernel and the host.
 use enforcer_common::limits::{HEAD_LINES, HEAD_WINDOW, PLACE_SEGMENTS};
-use enforcer_common::{Address, Sip, SipKey};
+use enforcer_common::{Address, Asking, Sip, SipKey};
 
 use super::addresses::{ADDRESSES, Parse};
 
@@ -26,9 +26,10 @@ impl Token {
     pub const VALUE: u16 = 0;
 }
 
-/// Where the scan stands. The first three fields are an [`enforcer_common::Held`], so that an open head can be kept at once.
+/// Where the scan stands. The first fields are what the agent is told of a request.
 #[repr(C)]
 pub struct Work {
+    pub asking: Asking,
     /// Sequence number of the head's first byte.
     pub start: u32,
     /// Bytes copied.

@@ -18,8 +18,8 @@ pub use cut::enforcer_cut;
 use enforcer_common::{LIMITED, Verdict};
 use remainder::Refused;
 pub use remainder::{RESET_AGAIN, enforcer_swallow};
-use segment::{ACK, FIN, PSH, RST};
-pub use segment::{Header, SYN, Segment, Socket, URG, at_most};
+use segment::{ACK, PSH, RST};
+pub use segment::{FIN, Header, SYN, Segment, Socket, URG, at_most};
 pub use write::enforcer_calm;
 use write::{Answer, Body};
 

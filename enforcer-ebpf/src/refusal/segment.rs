@@ -49,13 +49,25 @@ pub struct Socket {
     pub untouched: u32,
     /// Not zero: the server has closed its side.
     pub closing: u32,
+    /// Requests that were passed on and not answered, as far as answers are followed.
+    pub pending: u32,
+    /// Not zero: they are, to the last byte that was sent.
+    pub followed: u32,
 }
 
 impl Socket {
     /// What the segment itself tells, where no socket does (forwarded traffic).
     #[inline(always)]
     pub fn of(segment: &Segment) -> Self {
-        Self { send_next: segment.acknowledge, receive_next: segment.sequence, known: 0, untouched: 0, closing: 0 }
+        Self {
+            send_next: segment.acknowledge,
+            receive_next: segment.sequence,
+            known: 0,
+            untouched: 0,
+            closing: 0,
+            pending: 0,
+            followed: 0,
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 //! timestamp) cannot move the two views apart. The position lives with that socket and dies with it; connections without one
 //! (forwarded, or still in their handshake) live in a bounded table, oldest out first.
 #[cfg(target_arch = "bpf")]
-mod held;
+pub mod held;
 #[cfg(target_arch = "bpf")]
 mod read;
 mod standing;
@@ -17,6 +17,6 @@ mod standing;
 mod table;
 
 #[cfg(target_arch = "bpf")]
-pub use read::{enforcer_settle, enforcer_stand, reading};
+pub use read::{enforcer_settle, enforcer_stand, reading, zero_or_one};
 #[cfg(target_arch = "bpf")]
-pub use table::{alive, begin, find, forget};
+pub use table::{alive, begin, find, forget, of_socket};

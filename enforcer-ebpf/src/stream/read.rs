@@ -13,7 +13,7 @@ use crate::http::{self, Framing, Odd, ProxyHeader, Work, bounded};
 use crate::refusal::at_most;
 use crate::request::holds;
 use crate::tc::{Case, case, work};
-use crate::{allowlist, forwarded, places, request, settings};
+use crate::{allowlist, answers, forwarded, places, request, samples, settings};
 
 /// Heads, bodies and chunks that are read of one segment. 64 KiB of the shortest chunks have fewer.
 const STEPS: u32 = 1 << 16;
@@ -65,11 +65,12 @@ fn start(case: &mut Case, at: u32) -> u32 {
 #[inline(always)]
 fn is_same(skb: *mut __sk_buff, case: &Case, work: *mut Work, skip: u32, length: u32) -> Option<bool> {
     let start = case.segment.sequence.wrapping_add(skip);
-    let (held, offset) = held::find(&case.segment.flow(), start, length)?;
+    let (held, offset) = held::find(case.stream.ticket, start, length)?;
     if length != 0 && !load(skb, case.segment.payload + skip, 0, length, work) {
         return None;
     }
-    Some(held::equals(held, offset, length, work))
+    let equal = held::equals(held, offset, length, work);
+    if held::still(held, case.stream.ticket) { Some(equal) } else { None }
 }
 
 /// Reads the segment, from `case.at` to its end or to a request that is refused.
@@ -104,7 +105,7 @@ extern "C" fn step(_index: u32, reading: *mut Reading) -> i64 {
 
 /// The compiler knows what the functions above return, the verifier does not: told to it in a way the compiler cannot undo.
 #[inline(always)]
-fn zero_or_one(stop: u32) -> i64 {
+pub fn zero_or_one(stop: u32) -> i64 {
     let mut stop = u64::from(stop);
     // SAFETY: arithmetic on one register.
     unsafe { asm!("{0} &= 1", inout(reg) stop, options(pure, nomem, nostack)) };
@@ -117,7 +118,22 @@ fn judge() -> u32 {
     places::enforcer_places();
     request::enforcer_subjects();
     forwarded::judge_clients();
-    if request::enforcer_request() != 0 { STOP } else { enforcer_behind_head() }
+    let refused = request::enforcer_request();
+    samples::enforcer_sample(refused);
+    if refused == 0 {
+        return enforcer_behind_head();
+    }
+    enforcer_refused()
+}
+
+/// Nothing is waited for after a refusal; what was only held back comes again whole.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn enforcer_refused() -> u32 {
+    if let Some(case) = case() {
+        held::close(case.stream.ticket);
+    }
+    STOP
 }
 
 /// Moves on by `count` bytes.
@@ -166,8 +182,11 @@ fn gather(skb: *mut __sk_buff, case: &Case, work: *mut Work) -> Result<u32, Reas
     let kept = u32::from(case.stream.held);
     let start = case.stream.next.wrapping_sub(kept);
     if kept > 0 {
-        let (held, _) = held::find(&case.segment.flow(), start, kept).ok_or(Reason::Evicted)?;
+        let (held, _) = held::find(case.stream.ticket, start, kept).ok_or(Reason::Evicted)?;
         held::bring(held, kept, work);
+        if !held::still(held, case.stream.ticket) {
+            return Err(Reason::Evicted);
+        }
     }
     let room = HEAD_WINDOW as u32 - kept;
     let rest = case.segment.payload_length - case.at;
@@ -212,7 +231,7 @@ fn open_head(case: &mut Case, work: *mut Work, added: u32) -> u32 {
     advance(case, added);
     case.stream.held += added as u16;
     case.stream.text_end = case.stream.next;
-    held::keep(&case.segment.flow(), work);
+    held::keep(&mut case.stream.ticket, work, true);
     case.reason = Some(Reason::HeadOpen);
     1
 }
@@ -246,8 +265,8 @@ pub extern "C" fn enforcer_behind_head() -> u32 {
     let (end, framing, body) = unsafe { ((*work).end, (*work).framing, (*work).body) };
     advance(case, end.wrapping_sub(kept));
     case.stream.text_end = case.stream.next;
-    let owed = if case.is_answered() { 0 } else { case.stream.asking };
-    (case.stream.asking, case.stream.asked) = (owed.saturating_add(1), case.socket.send_next);
+    // SAFETY: as above.
+    answers::pass_on(case, unsafe { &*work });
     (case.stream.held, case.stream.guessed) = (0, 0);
     (case.stream.phase, case.stream.left, case.stream.digits) = if framing & Framing::CHUNKED != 0 {
         (Phase::ChunkSize as u8, 0, 0)
@@ -260,7 +279,7 @@ pub extern "C" fn enforcer_behind_head() -> u32 {
     if kept > 0 || case.socket.known == 0 {
         // SAFETY: as above.
         unsafe { (*work).length = end };
-        held::keep(&case.segment.flow(), work);
+        held::keep(&mut case.stream.ticket, work, false);
     }
     GO_ON
 }

@@ -1,19 +1,22 @@
 //! Owns `SK_STREAMS` and `STREAMS`: where each connection stands.
 use core::mem::MaybeUninit;
 
-use aya_ebpf::bindings::{__sk_buff, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock_tuple};
+use aya_ebpf::bindings::{__sk_buff, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock, bpf_sock_tuple};
 use aya_ebpf::btf_maps::{LruHashMap, SkStorage};
 use aya_ebpf::helpers::generated::{bpf_sk_release, bpf_sk_storage_get, bpf_skc_lookup_tcp, bpf_tcp_sock};
 use aya_ebpf::macros::btf_map;
-use enforcer_common::{FlowKey, Phase, ServiceRule, Stream};
+use enforcer_common::{Connection, FlowKey, Phase, ServiceRule, Stream};
 
 use crate::refusal::{Segment, Socket};
 use crate::tc::Case;
 
 #[btf_map]
-static SK_STREAMS: SkStorage<Stream> = SkStorage::new();
+static SK_STREAMS: SkStorage<Connection> = SkStorage::new();
 #[btf_map]
-static STREAMS: LruHashMap<FlowKey, Stream, 16_384> = LruHashMap::new();
+static STREAMS: LruHashMap<FlowKey, Connection, 16_384> = LruHashMap::new();
+
+/// Too large for the stack.
+static NOTHING: Connection = Connection::NOTHING;
 
 /// The states of a socket in which it takes data for an application: past its handshake, before its end.
 const ESTABLISHED: u32 = 1;
@@ -27,17 +30,17 @@ const TIME_WAIT: u32 = 6;
 ///
 /// Puts what the server's socket says into the case.
 #[inline(never)]
-pub fn find(skb: *mut __sk_buff, case: &mut Case) -> Option<&'static mut Stream> {
+pub fn find(skb: *mut __sk_buff, case: &mut Case) -> Option<&'static mut Connection> {
     case.socket = Socket::of(&case.segment);
     match local(skb, case) {
-        Some(stream) => Some(stream),
+        Some(connection) => Some(connection),
         None => elsewhere(case),
     }
 }
 
 /// The position that lives with the server's socket.
 #[inline(always)]
-fn local(skb: *mut __sk_buff, case: &mut Case) -> Option<&'static mut Stream> {
+fn local(skb: *mut __sk_buff, case: &mut Case) -> Option<&'static mut Connection> {
     let mut tuple = MaybeUninit::<bpf_sock_tuple>::zeroed();
     let size = case.segment.fill(tuple.as_mut_ptr().cast());
     // SAFETY: the tuple lives on the stack; a socket that is given is released on every way out. The storage is freed a grace
@@ -48,20 +51,32 @@ fn local(skb: *mut __sk_buff, case: &mut Case) -> Option<&'static mut Stream> {
             return None;
         }
         let numbers = if takes_data((*socket).state) { bpf_tcp_sock(socket) } else { core::ptr::null_mut() };
-        let mut stream = core::ptr::null_mut::<Stream>();
+        let mut connection = core::ptr::null_mut::<Connection>();
         if !numbers.is_null() {
             case.socket.send_next = (*numbers).snd_nxt;
             case.socket.receive_next = (*numbers).rcv_nxt;
             case.socket.untouched = u32::from((*numbers).bytes_received == 0);
             case.socket.closing = u32::from((*socket).state != ESTABLISHED);
             case.socket.known = 1;
-            let map = core::ptr::from_ref(&SK_STREAMS).cast_mut().cast();
-            let create = u64::from(BPF_SK_STORAGE_GET_F_CREATE);
-            stream = bpf_sk_storage_get(map, socket.cast(), core::ptr::null_mut(), create).cast();
+            connection = stored(socket.cast(), u64::from(BPF_SK_STORAGE_GET_F_CREATE));
         }
         bpf_sk_release(socket.cast());
-        stream.as_mut()
+        connection.as_mut()
     }
+}
+
+/// What is kept with a socket, if it has received requests. The caller holds the socket.
+#[inline(always)]
+pub fn of_socket(socket: *mut bpf_sock) -> Option<&'static mut Connection> {
+    // SAFETY: lives as long as the socket.
+    unsafe { stored(socket, 0).as_mut() }
+}
+
+#[inline(always)]
+fn stored(socket: *mut bpf_sock, flags: u64) -> *mut Connection {
+    let map = core::ptr::from_ref(&SK_STREAMS).cast_mut().cast();
+    // SAFETY: the socket is held by the caller.
+    unsafe { bpf_sk_storage_get(map, socket.cast(), core::ptr::null_mut(), flags).cast() }
 }
 
 /// The first byte that the server's socket lacks, when it still takes data.
@@ -89,15 +104,13 @@ fn takes_data(state: u32) -> bool {
 
 /// The position of a connection without a socket of its own on this host.
 #[inline(always)]
-fn elsewhere(case: &mut Case) -> Option<&'static mut Stream> {
+fn elsewhere(case: &mut Case) -> Option<&'static mut Connection> {
     let flow = case.segment.flow();
-    if let Some(stream) = STREAMS.get_ptr_mut(flow) {
-        // SAFETY: entries are freed a grace period after they leave the table.
-        return Some(unsafe { &mut *stream });
+    if STREAMS.get_ptr_mut(flow).is_none() {
+        STREAMS.insert(flow, &NOTHING, 0).ok()?;
     }
-    STREAMS.insert(flow, Stream::default(), 0).ok()?;
-    // SAFETY: as above.
-    STREAMS.get_ptr_mut(flow).map(|stream| unsafe { &mut *stream })
+    // SAFETY: entries are freed a grace period after they leave the table.
+    STREAMS.get_ptr_mut(flow).map(|connection| unsafe { &mut *connection })
 }
 
 /// A connection begins: what was known of one with the same ends is of no use.
@@ -117,7 +130,7 @@ pub fn begin(case: &mut Case) {
     let earlier = if handed_over { STREAMS.get_ptr_mut(flow) } else { None };
     case.stream = match earlier {
         // SAFETY: as in `elsewhere`. The connection was followed through its handshake.
-        Some(earlier) => unsafe { *earlier },
+        Some(earlier) => unsafe { (*earlier).stream },
         None => first_position(&case.socket, case.segment.sequence),
     };
     let begins = Phase::from_raw(case.stream.phase) == Phase::Head;

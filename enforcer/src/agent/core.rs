@@ -9,6 +9,7 @@ use enforcer_policy::{Allowed, Decision, Endpoint, Ledger, Moment};
 use tokio::sync::broadcast;
 
 use super::reload::allowed as configured;
+use super::samples::Learned;
 use crate::apply::{ApplyError, apply_one};
 use crate::config::{Agent, Config, Limits};
 use crate::kernel::Kernel;
@@ -18,6 +19,8 @@ use crate::wire::{Drift, EventReport, Exit, Reply, Trouble};
 
 /// Events kept for `top`.
 const RECENT: usize = 64;
+/// Requests that a follower may be behind.
+const FOLLOWED: usize = 16_384;
 
 /// The agent's state.
 pub(super) struct Core {
@@ -46,6 +49,9 @@ pub(super) struct Core {
     pub(super) recent: VecDeque<EventReport>,
     /// Gets [`Reply::Event`]s and [`Reply::Notice`]s.
     pub(super) followers: broadcast::Sender<Reply>,
+    /// Gets [`Reply::Request`]s.
+    pub(super) requests: broadcast::Sender<Reply>,
+    pub(super) learned: Learned,
     /// Orders refused because a map was full.
     pub(super) refused_for_want_of_room: u64,
     /// The maps that last refused one, with the words of the refusal.
@@ -86,6 +92,8 @@ impl Core {
             events_seen: 0,
             recent: VecDeque::with_capacity(RECENT),
             followers: broadcast::Sender::new(1024),
+            requests: broadcast::Sender::new(FOLLOWED),
+            learned: Learned::default(),
             refused_for_want_of_room: 0,
             full: BTreeMap::new(),
             seconds: 0,

@@ -90,7 +90,10 @@ impl Core {
         };
         let packets = self.config.fastpath.interfaces.iter().filter_map(|name| hook(name, HookKind::Xdp));
         let services = self.config.services.iter().flat_map(|service| &service.interfaces);
-        packets.chain(services.filter_map(|name| hook(name, HookKind::Tc))).collect()
+        // What leaves is looked at where requests arrive.
+        let classifiers = services
+            .flat_map(|name| [HookKind::Egress, HookKind::Tc].into_iter().filter_map(move |kind| hook(name, kind)));
+        packets.chain(classifiers).collect()
     }
 
     fn absent_interfaces(&self) -> BTreeSet<&String> {

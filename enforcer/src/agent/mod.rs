@@ -5,6 +5,7 @@
 //! second   heartbeat, expiries, interfaces that came or went; now and then a comparison with the kernel
 //! request  socket -> Core -> ledger -> MapOp -> apply -> journal -> reply
 //! event    ring -> names -> followers; a full map is one, too
+//! sample   ring -> exchanges/ joins requests and answers -> followers; users of sessions -> kernel
 //! end      the programs, links and maps stay: enforcement outlives the agent
 //! ```
 //! All state is in [`core::Core`], behind one lock; nothing waits while holding it.
@@ -22,6 +23,7 @@ mod places;
 mod reconcile;
 mod reload;
 mod reports;
+mod samples;
 mod server;
 mod start;
 mod why;

@@ -2,12 +2,17 @@
 use enforcer_policy::service_id;
 
 use super::core::Core;
+use crate::config::Service;
 
 impl Core {
     /// The service with this id; `None` for 0 and for one that is not configured any more.
     pub(super) fn service_name(&self, id: u32) -> Option<String> {
-        let service = self.config.services.iter().find(|service| service_id(&service.name) == id);
-        service.map(|service| service.name.clone())
+        self.service_with(id).map(|service| service.name.clone())
+    }
+
+    /// The service with this id.
+    pub(super) fn service_with(&self, id: u32) -> Option<&Service> {
+        self.config.services.iter().find(|service| service_id(&service.name) == id)
     }
 
     /// The interface with this index.

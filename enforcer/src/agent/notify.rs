@@ -2,6 +2,10 @@
 use std::env;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Once;
+
+/// That it fails is said once: it is told every second.
+static SAID: Once = Once::new();
 
 /// Tells `state`, such as `READY=1`.
 pub(super) fn tell(state: &str) {
@@ -12,6 +16,6 @@ pub(super) fn tell(state: &str) {
     };
     let sent = address.and_then(|to| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &to));
     if let Err(error) = sent {
-        tracing::warn!(%error, "the service manager could not be told");
+        SAID.call_once(|| tracing::warn!(%error, "the service manager could not be told"));
     }
 }

@@ -7,11 +7,11 @@ use enforcer_policy::{Filter, service_id};
 use super::clock;
 use super::core::Core;
 use crate::config::{LostAgent, format_duration};
-use crate::kernel::{cpus, monotonic};
+use crate::kernel::{KernelError, cpus, monotonic};
 use crate::metrics::{Build, Lease, Snapshot};
 use crate::wire::{
-    Attachment, EventTotals, KindCount, ListReport, ListRequest, MapFill, PolicyCounts, ReasonCount, ServiceReport,
-    ServiceRequests, StatusReport, TopReport, Trouble, VerdictCount,
+    Attachment, EventTotals, Exit, KindCount, ListReport, ListRequest, MapFill, PolicyCounts, ReasonCount,
+    ServiceReport, ServiceRequests, StatusReport, TopReport, Trouble,
 };
 
 /// Decisions in one page, at most.
@@ -55,9 +55,10 @@ impl Core {
     }
 
     /// All counters.
-    pub(super) fn top(&self) -> TopReport {
-        let reasons = self.kernel.counters().unwrap_or_default();
-        TopReport {
+    pub(super) fn top(&self) -> Result<TopReport, Trouble> {
+        let unread = |error: KernelError| Trouble::new(Exit::Failed, error.to_string(), "enforcer doctor");
+        let reasons = self.kernel.counters().map_err(unread)?;
+        Ok(TopReport {
             at: clock::now(),
             cpus: cpus(),
             bypass: self.kernel.bypass().unwrap_or(false),
@@ -66,7 +67,7 @@ impl Core {
             maps: self.maps(),
             events: self.events(),
             recent: self.recent.iter().cloned().collect(),
-        }
+        })
     }
 
     /// Everything that is exported.
@@ -122,9 +123,7 @@ impl Core {
         let counters = self.kernel.service_counters();
         let of = |name: &String| counters.get(&service_id(name)).copied().unwrap_or_default();
         let services = self.config.services.iter();
-        let requests =
-            |name: &String| ServiceRequests { name: name.clone(), requests: VerdictCount::list(&of(name).requests) };
-        services.map(|service| requests(&service.name)).collect()
+        services.map(|service| ServiceRequests::new(&service.name, &of(&service.name))).collect()
     }
 
     fn decisions(&self) -> PolicyCounts {
@@ -144,8 +143,8 @@ impl Core {
     }
 
     fn events(&self) -> EventTotals {
-        let [_told, lost, _unsampled] = self.kernel.event_counts();
-        EventTotals { seen: self.events_seen, lost }
+        let [_told, lost, _unsampled, samples, samples_lost] = self.kernel.event_counts();
+        EventTotals { seen: self.events_seen, lost, samples, samples_lost }
     }
 
     fn remaining_lease(&self) -> Option<Lease> {
@@ -174,9 +173,15 @@ fn usual_verdict(reason: Reason) -> Option<Verdict> {
         R::Ipv6TooDeep | R::TransportMalformed | R::RequestClean | R::RequestAnonymous => Some(Verdict::Pass),
         R::RequestBypass | R::RequestAllowed | R::RequestLeaseLost | R::RequestExpired => Some(Verdict::Pass),
         R::WithinLimit | R::RequestAmbiguous | R::HeadTooLong | R::TokenTooLong => Some(Verdict::Pass),
-        R::HeadOpen | R::Body | R::Repeated | R::Cut | R::AheadObserved | R::Unfollowed | R::Evicted => {
-            Some(Verdict::Pass)
-        }
+        R::HeadOpen
+        | R::Body
+        | R::Repeated
+        | R::Cut
+        | R::AheadObserved
+        | R::Unfollowed
+        | R::Evicted
+        | R::GaveWay
+        | R::AnswerLost => Some(Verdict::Pass),
         R::NotHttp | R::Tls | R::Http2 | R::SegmentUnreadable => Some(Verdict::Pass),
     }
 }

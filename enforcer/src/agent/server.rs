@@ -5,15 +5,17 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Shared;
 use super::imports::Import;
 use crate::config::Agent;
 use crate::kernel::peer_is_trusted;
-use crate::wire::{Exit, FrameError, Hello, Reply, Request, Trouble, read_frame_async, write_frame_async};
+use crate::wire::{Exit, FrameError, Hello, Reply, Request, Trouble, encode, read_frame_async, write_frame_async};
 
 /// Binds the socket: for root and the agent's user, and for the configured group.
 pub(super) fn bind(agent: &Agent) -> io::Result<UnixListener> {
@@ -80,7 +82,14 @@ async fn converse(mut stream: UnixStream, core: &Shared, who: &str, ended: &Noti
     let mut import: Option<Import> = None;
     while let Some(request) = read_frame_async::<Request>(&mut stream).await? {
         let reply = match request {
-            Request::Events => return follow(&mut stream, core).await,
+            Request::Events => {
+                let events = core.lock().followers.subscribe();
+                return follow(&mut stream, events).await;
+            }
+            Request::Requests => {
+                let requests = core.lock().requests.subscribe();
+                return follow(&mut stream, requests).await;
+            }
             Request::Import(start) => {
                 let opened = core.lock().import(start, who);
                 match opened {
@@ -138,10 +147,12 @@ fn answer(core: &Shared, request: Request, who: &str) -> Reply {
         Request::List(request) => core.list(&request).map(Reply::Listed),
         Request::Reload => core.reload().map(|()| Reply::Done),
         Request::Status => Ok(Reply::Status(Box::new(core.status()))),
-        Request::Top => Ok(Reply::Top(Box::new(core.top()))),
+        Request::Top => core.top().map(|report| Reply::Top(Box::new(report))),
         Request::Unblock(by) => core.unblock(&by).map(Reply::Unblocked),
         Request::Why(subject) => core.why(&subject).map(|report| Reply::Why(Box::new(report))),
-        Request::Events | Request::Import(_) | Request::ImportChunk(_) | Request::ImportEnd => return out_of_turn(),
+        Request::Events | Request::Import(_) | Request::ImportChunk(_) | Request::ImportEnd | Request::Requests => {
+            return out_of_turn();
+        }
     };
     outcome.unwrap_or_else(Reply::Error)
 }
@@ -150,14 +161,22 @@ fn out_of_turn() -> Reply {
     Reply::Error(Trouble::new(Exit::Failed, "that request does not belong here", ""))
 }
 
-/// Sends every event until the peer hangs up. One that reads too slowly loses the oldest.
-async fn follow(stream: &mut UnixStream, core: &Shared) -> Result<(), FrameError> {
-    let mut events = core.lock().followers.subscribe();
+/// Bytes that are sent to a follower at a time.
+const TOGETHER: usize = 1 << 16;
+
+/// Sends all news until the peer hangs up. One that reads too slowly loses the oldest.
+async fn follow(stream: &mut UnixStream, mut events: Receiver<Reply>) -> Result<(), FrameError> {
+    let mut frames = Vec::new();
     loop {
         match events.recv().await {
-            Ok(news) => write_frame_async(stream, &news).await?,
-            Err(RecvError::Lagged(missed)) => tracing::debug!(missed, "a follower is too slow"),
+            Ok(news) => frames.extend(encode(&news)?),
+            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "a follower is too slow"),
             Err(RecvError::Closed) => return Ok(()),
+        }
+        // What else is there goes with it: one call for many.
+        if events.is_empty() || frames.len() > TOGETHER {
+            stream.write_all(&frames).await.map_err(FrameError::Write)?;
+            frames.clear();
         }
     }
 }

@@ -13,13 +13,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use super::core::Core;
+use super::samples::read_samples;
 use super::{Shared, clock, notify, reload, server};
 use crate::apply::{apply, apply_one};
 use crate::config::Config;
-use crate::kernel::{EventRing, Kernel, Opened, Setup, interfaces, keep_only_needed, prepare};
+use crate::kernel::{EventRing, Kernel, Opened, SampleRing, Setup, interfaces, keep_only_needed, prepare};
 use crate::metrics;
 use crate::store::{Journal, Recovered, identity_key};
 use crate::wire::Trouble;
+
+/// What is read of the kernel.
+type Rings = (EventRing, SampleRing);
 
 /// Logs to standard error: text for people, JSON where `ENFORCER_LOG_FORMAT=json`; what is logged by `RUST_LOG`.
 pub(super) fn tracing() {
@@ -46,11 +50,11 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     };
     prepare(&agent.bpffs)?;
     keep_only_needed()?;
-    let (core, ring) = bring_up(config, path, journal, recovered, key)?;
+    let (core, rings) = bring_up(config, path, journal, recovered, key)?;
     let core = Shared::new(core);
     notify::tell("READY=1");
     tracing::info!(pid = std::process::id(), "ready");
-    serve(&core, socket, pages, ring, agent.socket_group.is_some()).await?;
+    serve(&core, socket, pages, rings, agent.socket_group.is_some()).await?;
     notify::tell("STOPPING=1");
     let _ = std::fs::remove_file(&agent.socket);
     tracing::info!("the agent ends; what is attached goes on");
@@ -64,12 +68,12 @@ fn bring_up(
     journal: Journal,
     recovered: Recovered,
     key: SipKey,
-) -> anyhow::Result<(Core, EventRing)> {
+) -> anyhow::Result<(Core, Rings)> {
     let setup = Setup { bpffs: config.agent.bpffs.clone(), limits: config.limits, identity_key: key };
     let (mut kernel, opened) = Kernel::open(&setup, random_key()?)?;
-    let ring = kernel.event_ring()?;
-    let [packets, requests] = kernel.verified_instructions();
-    tracing::info!(packets, requests, ?opened, "programs loaded (instructions verified)");
+    let rings = (kernel.event_ring()?, kernel.sample_ring()?);
+    let [packets, requests, answers] = kernel.verified_instructions();
+    tracing::info!(packets, requests, answers, ?opened, "programs loaded (instructions verified)");
     let mut ledger = Ledger::default();
     ledger.reserve(recovered.decisions.len());
     let (decisions, allowed, bypass, torn) = (recovered.decisions, recovered.allowed, recovered.bypass, recovered.torn);
@@ -98,7 +102,7 @@ fn bring_up(
     fill(&mut core, &opened, bypass)?;
     core.tend_hooks();
     core.kernel.publish()?;
-    Ok((core, ring))
+    Ok((core, rings))
 }
 
 /// Makes the maps hold what was decided, before anything hangs on them.
@@ -134,13 +138,14 @@ async fn serve(
     core: &Shared,
     socket: UnixListener,
     pages: Option<TcpListener>,
-    ring: EventRing,
+    (events, answers): Rings,
     group: bool,
 ) -> anyhow::Result<()> {
     let ended = Arc::new(Notify::new());
     let tasks = [
         tokio::spawn(server::serve(socket, core.clone(), group, Arc::clone(&ended))),
-        tokio::spawn(read_events(core.clone(), ring)),
+        tokio::spawn(read_events(core.clone(), events)),
+        tokio::spawn(read_samples(core.clone(), answers)),
         tokio::spawn(tick(core.clone())),
     ];
     let pages = pages.map(|listener| tokio::spawn(metrics::http::serve(listener, Arc::new(core.clone()))));

@@ -73,6 +73,8 @@ pub enum Command {
     Doctor,
     /// Follow refusals and observations as they happen
     Events(EventsArgs),
+    /// Follow requests and their answers: who, what, verdict, status, time, size
+    Requests(EventsArgs),
     /// List decisions
     List(ListArgs),
     /// Write the manual pages
@@ -146,13 +148,13 @@ pub struct DetachArgs {
     pub offline: bool,
 }
 
-/// `events`.
+/// `events` and `requests`.
 #[derive(Args, Clone, Debug)]
 pub struct EventsArgs {
     /// Only of this service
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
-    /// End after this many events
+    /// End after this many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 }

@@ -12,7 +12,8 @@ use super::failure::Failure;
 use crate::config::{Agent, Config, DEFAULT_PATH};
 use crate::wire::{
     AllowReport, AllowedEntry, BlockReport, EventReport, FrameError, Hello, ImportProgress, ImportReport, ListReport,
-    NoticeReport, Reply, Request, StatusReport, TopReport, UnblockReport, WhyReport, read_frame, write_frame,
+    NoticeReport, Reply, Request, RequestReport, StatusReport, TopReport, UnblockReport, WhyReport, read_frame,
+    write_frame,
 };
 
 /// How long the agent may think about one answer.
@@ -116,6 +117,7 @@ answers! {
     ImportReport = Imported, "imported";
     ListReport = Listed, "listed";
     ImportProgress = Progress, "progress";
+    Box<RequestReport> = Request, "request";
     Box<StatusReport> = Status, "status";
     Box<TopReport> = Top, "top";
     UnblockReport = Unblocked, "unblocked";

@@ -141,7 +141,7 @@ const fn meaning(exit: Exit) -> &'static str {
 
 const GROUPS: &[(&str, &[&str])] = &[
     ("Decide", &["block", "unblock", "list", "allow", "bypass"]),
-    ("Look", &["status", "why", "events", "top"]),
+    ("Look", &["status", "why", "events", "requests", "top"]),
     ("Run", &["run", "reload", "doctor", "detach"]),
     ("Set up", &["config", "completions", "man"]),
 ];

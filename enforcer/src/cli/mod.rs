@@ -22,6 +22,7 @@ mod list;
 mod local;
 mod manual;
 mod out;
+mod requests;
 mod status;
 mod switch;
 mod table;
@@ -83,6 +84,7 @@ fn dispatch(cli: Cli, out: &mut Out) -> Result<Exit, Failure> {
         Command::Detach(args) => local::detach(args, &globals, out),
         Command::Doctor => doctor::doctor(&globals, out),
         Command::Events(args) => events::events(&args, &globals, out),
+        Command::Requests(args) => requests::requests(&args, &globals, out),
         Command::List(args) => list::list(args, &globals, out),
         Command::Man(args) => manual::man(&args, out),
         Command::Reload => switch::reload(&globals, out),

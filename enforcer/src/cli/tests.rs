@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser as _;
-use enforcer_common::{Action, Counter, Reason, SubjectKind, Verdict};
+use enforcer_common::{Action, Counter, Reason, ServiceCounters, SubjectKind, Verdict};
 use enforcer_policy::{DecisionId, Moment, Origin};
 
 use super::golden::golden;
@@ -329,7 +329,7 @@ fn status() -> StatusReport {
         allowed: 2,
         maps: vec![MapFill { map: "sources4".to_owned(), used: 1_000_000, capacity: 1_048_576 }],
         drift: Drift { last_check: Some(Moment(1_767_225_597_000)), differences: 1, repaired: 0 },
-        events: EventTotals { seen: 120, lost: 0 },
+        events: EventTotals { seen: 120, lost: 0, samples: 9, samples_lost: 1 },
         problems: vec!["the kernel holds 1 decision less than was decided".to_owned()],
     }
 }
@@ -346,9 +346,9 @@ fn top_shows_rates() {
             ReasonCount::new(Reason::BlockedDevice, Counter { count: requests[3], bytes: 0 }),
             ReasonCount::new(Reason::Http2, Counter::default()),
         ],
-        services: vec![ServiceRequests { name: "pay".to_owned(), requests: VerdictCount::list(&requests) }],
+        services: vec![ServiceRequests::new("pay", &ServiceCounters { requests, ..ServiceCounters::default() })],
         maps: vec![MapFill { map: "flows".to_owned(), used: 9, capacity: 10 }],
-        events: EventTotals { seen: 7, lost: 1 },
+        events: EventTotals { seen: 7, lost: 1, samples: 9, samples_lost: 1 },
         recent: vec![event(); 9],
     };
     let (before, after) = (snapshot(1000, 0, [0; 6]), snapshot(3000, 2_000_000, [100, 0, 20, 50, 0, 0]));

@@ -83,6 +83,7 @@ fn rule(group: &Group, services: &[Service], watches: &[IdentityRule], table: &T
         notice: notice_index(side, owner)?,
         watchlist: side,
         flags: flags(service.manners),
+        sample: service.manners.sample.0,
     })
 }
 

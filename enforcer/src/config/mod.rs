@@ -127,6 +127,8 @@ pub struct Limits {
     pub session_users: u32,
     /// Bytes of the event ring; a power of two.
     pub ring_bytes: u32,
+    /// Bytes of the ring for requests and answers; a power of two.
+    pub sample_bytes: u32,
     /// Packet events per second and CPU at most.
     pub events_per_second: u32,
 }
@@ -163,6 +165,19 @@ pub struct Manners {
     pub deny_ambiguous: bool,
     /// Connections of trusted proxies begin with a PROXY header.
     pub proxy_protocol: bool,
+    /// The share of requests that the agent is told of.
+    pub sample: Share,
+}
+
+/// A share: all for the largest number, none for 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Share(pub u32);
+
+impl Default for Share {
+    /// All.
+    fn default() -> Self {
+        Self(u32::MAX)
+    }
 }
 
 /// One place where requests say who they are.
@@ -252,6 +267,7 @@ impl Default for Limits {
             buckets: 16_384,
             session_users: 65_536,
             ring_bytes: 1 << 20,
+            sample_bytes: 1 << 22,
             events_per_second: 100,
         }
     }

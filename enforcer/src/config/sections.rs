@@ -133,11 +133,12 @@ fn limits(mut section: Section<'_>, report: &mut Report) -> Limits {
         ("buckets", 16..=1_048_576, &mut limits.buckets),
         ("session_users", 16..=4_194_304, &mut limits.session_users),
         ("ring_bytes", RING, &mut limits.ring_bytes),
+        ("sample_bytes", RING, &mut limits.sample_bytes),
         ("events_per_second", 1..=1_000_000, &mut limits.events_per_second),
     ] {
         let Some(value) = section.find(report, key) else { continue };
         let Some(number) = value.integer(report, range) else { continue };
-        if key == "ring_bytes" && !number.is_power_of_two() {
+        if matches!(key, "ring_bytes" | "sample_bytes") && !number.is_power_of_two() {
             let larger = number.next_power_of_two();
             value.refuse(
                 report,

@@ -13,7 +13,7 @@ use super::notice::notice;
 use super::places::{PLACES_PER_SIDE, fixed};
 use super::reader::{Report, Section, Value};
 use super::suggest::shown;
-use super::{IdentityRule, Manners, NoticeText, Service, identity};
+use super::{IdentityRule, Manners, NoticeText, Service, Share, identity};
 
 /// What the services read so far have taken.
 #[derive(Default)]
@@ -74,6 +74,7 @@ fn service(mut section: Section<'_>, fastpath: &[String], taken: &mut Taken, rep
     let deny_ambiguous = flag(&mut section, "ambiguous", &[("deny", true), ("observe", false)], false, report);
     let mut boolean = |key| section.find(report, key).and_then(|value| value.boolean(report)).unwrap_or(false);
     let (strict, proxy_protocol) = (boolean("strict"), boolean("proxy_protocol"));
+    let sample = section.find(report, "sample").and_then(|value| share(&value, report)).unwrap_or_default();
     let hosts = section.find(report, "hosts").map_or_else(Vec::new, |value| hosts(&value, report));
     let paths = section.find(report, "paths").map_or_else(Vec::new, |value| paths(&value, report));
     let identities = identities(&mut section, taken, report);
@@ -86,7 +87,7 @@ fn service(mut section: Section<'_>, fastpath: &[String], taken: &mut Taken, rep
         hosts,
         paths,
         enforce,
-        manners: Manners { strict, deny_ambiguous, proxy_protocol },
+        manners: Manners { strict, deny_ambiguous, proxy_protocol, sample },
         identities,
         notice,
     };
@@ -95,6 +96,22 @@ fn service(mut section: Section<'_>, fastpath: &[String], taken: &mut Taken, rep
         .map_or_else(Vec::new, |value| ports(&value, &service, &owner, taken, report));
     section.finish(report);
     service
+}
+
+/// `all`, `none`, or one in so many.
+fn share(value: &Value<'_>, report: &mut Report) -> Option<Share> {
+    let text = value.text(report)?;
+    let one_in = |text: &str| text.strip_prefix("1/")?.parse::<u32>().ok().filter(|parts| *parts > 0);
+    let share = match text {
+        "all" => Some(u32::MAX),
+        "none" => Some(0),
+        other => one_in(other).map(|parts| u32::MAX / parts),
+    };
+    if share.is_none() {
+        let what = format!("{} is not a share", shown(text));
+        value.refuse(report, what, "write \"all\", \"none\", or one in so many, such as \"1/100\"");
+    }
+    share.map(Share)
 }
 
 /// A key with one of two words.
@@ -268,6 +285,7 @@ fn clash(one: &Service, name: &str, other: &Service) -> Option<(String, String)>
         ("strict", one.manners.strict == other.manners.strict),
         ("ambiguous", one.manners.deny_ambiguous == other.manners.deny_ambiguous),
         ("proxy_protocol", one.manners.proxy_protocol == other.manners.proxy_protocol),
+        ("sample", one.manners.sample == other.manners.sample),
         ("notice", one.notice == other.notice),
     ];
     let (key, _) = keys.into_iter().find(|(_, alike)| !alike)?;

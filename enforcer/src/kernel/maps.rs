@@ -17,7 +17,7 @@ use super::object::Sizes;
 use super::sources::Sources;
 
 /// Maps that are pinned: everything a program or an agent must find again. Scratch space is not among them.
-pub(super) const PINNED: [&str; 24] = [
+pub(super) const PINNED: [&str; 26] = [
     "ALLOW",
     "BUCKETS",
     "COUNTERS",
@@ -32,6 +32,7 @@ pub(super) const PINNED: [&str; 24] = [
     "LAST_DENIAL",
     "NOTICES",
     "PLACES",
+    "SAMPLES",
     "SERVICES",
     "SERVICE_COUNTERS",
     "SESSION_USERS",
@@ -41,6 +42,7 @@ pub(super) const PINNED: [&str; 24] = [
     "SOURCES6",
     "SPILL",
     "STREAMS",
+    "TICKETS",
     "WATCHLISTS",
 ];
 
@@ -73,6 +75,8 @@ pub(super) struct Maps {
     pub(super) watchlists: Array<MapData, Watchlist>,
     pub(super) places: Array<MapData, PlaceCell>,
     pub(super) denied: HashMap<MapData, FlowKey, Denied>,
+    /// Users by session, both as digests.
+    pub(super) session_users: HashMap<MapData, u64, u64>,
     pub(super) sources: Sources,
     /// A copy of the strata in use, IPv4 and IPv6: read for every network that is added.
     pub(super) strata: [u32; 2],
@@ -113,6 +117,7 @@ impl Maps {
             places: typed(ebpf, "PLACES")?,
             buckets: typed(ebpf, "BUCKETS")?,
             denied: typed(ebpf, "DENIED")?,
+            session_users: typed(ebpf, "SESSION_USERS")?,
             sources,
             strata,
             sizes,

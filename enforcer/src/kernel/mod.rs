@@ -8,6 +8,7 @@
 //! <bpffs>/maps-new/NAME                 a new set while it is filled; renamed once the programs use it
 //! <bpffs>/links/xdp-<ifindex>-<mode>    attached programs: a new agent replaces the program inside the link
 //! <bpffs>/links/tc-<ifindex>-<mode>
+//! <bpffs>/links/egress-<ifindex>-<mode>
 //! ```
 //! Opening: compatible pinned maps are adopted; others are left in place, still enforcing, until a new set has been filled
 //! and the programs in the links have been replaced. At no instant does a link hang without a program.
@@ -38,7 +39,7 @@ pub use maps::Fill;
 pub use object::Opened;
 pub use privileges::{keep_only_needed, peer_is_trusted};
 pub use probe::{Finding, probe};
-pub use ring::EventRing;
+pub use ring::{EventRing, Sample, SampleRing};
 pub use sources::Held;
 
 use crate::config::Limits;
@@ -62,5 +63,5 @@ pub struct Kernel {
     attached: Vec<hooks::Attached>,
     /// True while the maps are a new set that is not yet the pinned one.
     unpinned: bool,
-    verified: [u32; 2],
+    verified: [u32; 3],
 }

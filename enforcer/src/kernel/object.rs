@@ -17,6 +17,7 @@ pub(super) const XDP: &str = "enforcer_xdp";
 /// The same for the generic mode; loaded only where that is needed.
 pub(super) const XDP_GENERIC: &str = "enforcer_joined";
 pub(super) const TC: &str = "enforcer_tc";
+pub(super) const EGRESS: &str = "enforcer_egress";
 
 /// What opening found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,7 +51,7 @@ impl Sizes {
     }
 
     /// The maps whose size is configured.
-    fn configured(&self) -> [(&'static str, u32); 13] {
+    fn configured(&self) -> [(&'static str, u32); 14] {
         let limits = &self.limits;
         [
             ("ALLOW", limits.allow),
@@ -61,6 +62,7 @@ impl Sizes {
             ("FLOWS", limits.flows),
             ("HEADS", limits.heads),
             ("IDENTITIES", limits.identities),
+            ("SAMPLES", limits.sample_bytes),
             ("SESSION_USERS", limits.session_users),
             ("SOURCES4", self.buckets4),
             ("SOURCES6", self.buckets6),
@@ -102,8 +104,8 @@ impl Kernel {
         Ok((kernel, opened))
     }
 
-    /// Instructions the verifier followed for the packet and the request program.
-    pub fn verified_instructions(&self) -> [u32; 2] {
+    /// Instructions the verifier followed for the packet program, the one for requests and the one for answers.
+    pub fn verified_instructions(&self) -> [u32; 3] {
         self.verified
     }
 
@@ -187,16 +189,18 @@ fn load(sizes: &Sizes, folder: &Path) -> Result<Ebpf, KernelError> {
     loader.load(OBJECT).map_err(|error| KernelError::Load(Box::new(error)))
 }
 
-fn load_programs(ebpf: &mut Ebpf) -> Result<[u32; 2], KernelError> {
+fn load_programs(ebpf: &mut Ebpf) -> Result<[u32; 3], KernelError> {
     let failed =
         |program| move |error: aya::programs::ProgramError| KernelError::Program { program, reason: tail(&error) };
     let xdp: &mut Xdp = program(ebpf, XDP)?;
     xdp.load().map_err(failed(XDP))?;
     let first = xdp.info().ok().and_then(|info| info.verified_instruction_count()).unwrap_or(0);
-    let tc: &mut SchedClassifier = program(ebpf, TC)?;
-    tc.load().map_err(failed(TC))?;
-    let second = tc.info().ok().and_then(|info| info.verified_instruction_count()).unwrap_or(0);
-    Ok([first, second])
+    let mut classifier = |name| {
+        let tc: &mut SchedClassifier = program(ebpf, name)?;
+        tc.load().map_err(failed(name))?;
+        Ok(tc.info().ok().and_then(|info| info.verified_instruction_count()).unwrap_or(0))
+    };
+    Ok([first, classifier(TC)?, classifier(EGRESS)?])
 }
 
 /// One of the object's programs, by name.
@@ -239,6 +243,6 @@ fn first_settings(setup: &Setup, sizes: &Sizes) -> Settings {
         flows: 0,
         allow: 0,
         filter: filter::FIRST - 1,
-        pad: 0,
+        heads: setup.limits.heads,
     }
 }

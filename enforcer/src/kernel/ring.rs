@@ -1,15 +1,18 @@
-//! The event ring: bytes from the kernel become [`Event`]s.
+//! The rings: bytes from the kernel become [`Event`]s and [`Sample`]s.
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
 use aya::maps::{MapData, RingBuf};
-use enforcer_common::Event;
+use enforcer_common::{Answering, Asking, Event, SampleKind};
 use tokio::io::unix::AsyncFd;
 
 use super::{Kernel, KernelError};
 
-/// The reading end.
+/// The reading end of the events.
 pub struct EventRing(AsyncFd<Ring>);
+
+/// The reading end of the samples. The kernel wakes nobody for them: whoever wants them comes for them.
+pub struct SampleRing(RingBuf<MapData>);
 
 struct Ring(RingBuf<MapData>);
 
@@ -19,15 +22,69 @@ impl AsRawFd for Ring {
     }
 }
 
+/// What the kernel tells of requests and answers.
+#[derive(Clone, Copy, Debug)]
+pub enum Sample<'a> {
+    /// A request that was judged, with the beginning of its head.
+    Asking(Asking, &'a [u8]),
+    /// A part of an answer, with its bytes.
+    Answering(Answering, &'a [u8]),
+}
+
+/// What lies between an [`Asking`] and the bytes of the head: where the head stands in the connection, and its length.
+const BETWEEN: usize = 8;
+
+impl<'a> Sample<'a> {
+    /// Reads a record; nothing when it is none of these.
+    pub fn read(record: &'a [u8]) -> Option<Self> {
+        let kind = u32::from_ne_bytes(*record.first_chunk()?);
+        if kind == SampleKind::Asking as u32 {
+            let asking: Asking = plain(record)?;
+            let bytes = record.get(size_of::<Asking>() + BETWEEN..)?;
+            let length = usize::try_from(asking.head).unwrap_or(usize::MAX).min(bytes.len());
+            Some(Self::Asking(asking, bytes.get(..length)?))
+        } else if kind == SampleKind::Answering as u32 {
+            let answering: Answering = plain(record)?;
+            let length = usize::try_from(answering.length).ok()?;
+            let from = size_of::<Answering>();
+            Some(Self::Answering(answering, record.get(from..from.checked_add(length)?)?))
+        } else {
+            None
+        }
+    }
+}
+
+/// Types of the border that any bytes are a value of.
+trait Plain: Copy {}
+impl Plain for Answering {}
+impl Plain for Asking {}
+impl Plain for Event {}
+
+/// The value at the beginning of a record.
+fn plain<T: Plain>(record: &[u8]) -> Option<T> {
+    let bytes = record.get(..size_of::<T>())?;
+    // SAFETY: as many bytes as the value has, any are valid, and the read asks for no alignment.
+    Some(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
+}
+
 impl Kernel {
-    /// Takes the reading end; once.
+    /// Takes the reading end of the events; once.
     pub fn event_ring(&mut self) -> Result<EventRing, KernelError> {
-        let unusable = |reason: String| KernelError::Map { map: "EVENTS", reason };
-        let map = self.ebpf.take_map("EVENTS").ok_or_else(|| unusable("it was taken before".to_owned()))?;
-        let ring = RingBuf::try_from(map).map_err(|error| unusable(error.to_string()))?;
+        let ring = self.ring("EVENTS")?;
         // SAFETY: the ring owns its descriptor, gives out the same one always, and closes it only when dropped.
-        let ring = unsafe { AsyncFd::register(Ring(ring)) }.map_err(|error| unusable(error.to_string()))?;
-        Ok(EventRing(ring))
+        let registered = unsafe { AsyncFd::register(Ring(ring)) };
+        registered.map(EventRing).map_err(|error| KernelError::Map { map: "EVENTS", reason: error.to_string() })
+    }
+
+    /// Takes the reading end of the samples; once.
+    pub fn sample_ring(&mut self) -> Result<SampleRing, KernelError> {
+        self.ring("SAMPLES").map(SampleRing)
+    }
+
+    fn ring(&mut self, map: &'static str) -> Result<RingBuf<MapData>, KernelError> {
+        let unusable = |reason: String| KernelError::Map { map, reason };
+        let taken = self.ebpf.take_map(map).ok_or_else(|| unusable("it was taken before".to_owned()))?;
+        RingBuf::try_from(taken).map_err(|error| unusable(error.to_string()))
     }
 }
 
@@ -38,11 +95,49 @@ impl EventRing {
         let ring = &mut ready.get_inner_mut().0;
         while let Some(record) = ring.next() {
             if record.len() == size_of::<Event>() {
-                // SAFETY: as long as an event, any bytes are a valid one, and the read asks for no alignment.
-                with(unsafe { record.as_ptr().cast::<Event>().read_unaligned() });
+                plain(&record).map(&mut with);
             }
         }
         ready.clear_ready();
         Ok(())
+    }
+}
+
+impl SampleRing {
+    /// Hands what is there to `with`, at most so many; gives how many.
+    pub fn drain(&mut self, most: usize, mut with: impl FnMut(Sample<'_>)) -> usize {
+        let mut drained = 0;
+        while let Some(record) = self.0.next() {
+            Sample::read(&record).map(&mut with);
+            drained += 1;
+            if drained == most {
+                break;
+            }
+        }
+        drained
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_that_are_cut_are_none() {
+        let mut record = vec![0; size_of::<Answering>() + 3];
+        record[0] = 2;
+        record[4] = 3;
+        assert!(
+            matches!(Sample::read(&record), Some(Sample::Answering(part, bytes)) if part.length == 3 && bytes.len() == 3)
+        );
+        for length in 0..record.len() {
+            assert!(Sample::read(&record[..length]).is_none(), "{length}");
+        }
+        let mut record = vec![0; size_of::<Asking>() + BETWEEN + 9];
+        (record[0], record[4]) = (1, 5);
+        assert!(matches!(Sample::read(&record), Some(Sample::Asking(_, bytes)) if bytes.len() == 5));
+        assert!(Sample::read(&record[..size_of::<Asking>()]).is_none());
+        record[0] = 9;
+        assert!(Sample::read(&record).is_none());
     }
 }

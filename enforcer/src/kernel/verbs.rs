@@ -155,6 +155,12 @@ impl Kernel {
         Ok(removed)
     }
 
+    /// Notes whose session it is. The oldest is forgotten when there is no room.
+    pub fn put_session_user(&mut self, session: u64, user: u64) -> Result<(), KernelError> {
+        let put = self.maps.session_users.insert(session, user, 0);
+        put.map_err(|error| KernelError::Map { map: "SESSION_USERS", reason: error.to_string() })
+    }
+
     /// What is installed for an identity.
     pub fn identity(&self, key: &IdentityKey) -> Result<Option<Rule>, KernelError> {
         self.maps.identities.read(key)
@@ -289,16 +295,16 @@ impl Kernel {
         let sum = |values: aya::maps::PerCpuValues<ServiceCounters>| {
             let mut total = ServiceCounters::default();
             for one in values.iter() {
-                total.requests.iter_mut().zip(one.requests).for_each(|(sum, count)| *sum += count);
+                total.add(one);
             }
             total
         };
         self.maps.service_counters.iter().flatten().map(|(id, values)| (id, sum(values))).collect()
     }
 
-    /// Events told, lost for want of room in the ring, and left out by sampling.
-    pub fn event_counts(&self) -> [u64; 3] {
-        [0, 1, 2].map(|index| self.maps.event_counts.get(&index, 0).map_or(0, |values| values.iter().sum()))
+    /// Events told, lost for want of room in the ring, and left out by sampling; samples told and lost.
+    pub fn event_counts(&self) -> [u64; 5] {
+        [0, 1, 2, 3, 4].map(|index| self.maps.event_counts.get(&index, 0).map_or(0, |values| values.iter().sum()))
     }
 
     /// Refused connections that are still remembered.

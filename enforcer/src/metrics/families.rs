@@ -59,6 +59,10 @@ families! {
     SEGMENTS = Counter "segments" ["reason" "verdict"] "Segments on services' ports that end no request head, by why and what happened to them.";
     SEGMENT_BYTES = Counter "segment" Bytes ["reason" "verdict"] "Bytes of segments that end no request head, by why and what happened to them.";
     SERVICE_REQUESTS = Counter "service_requests" ["service" "verdict"] "Requests of each service by what happened to them.";
+    ANSWERS = Counter "responses" ["service" "class"] "Answers of each service by the first digit of their status.";
+    ANSWER_BYTES = Counter "response" Bytes ["service"] "Bytes of the answers of each service, heads included.";
+    FIRST_BYTE = Histogram "response_first_byte" Seconds ["service"] "From the end of a request's head to the first byte of its answer.";
+    ANSWERED = Histogram "response" Seconds ["service"] "From the end of a request's head to the last byte of its answer.";
     INTENDED = Gauge "decisions_intended" ["kind"] "Decisions in force according to the agent.";
     INSTALLED = Gauge "decisions_installed" ["kind"] "Decisions that the kernel holds; less than intended means that some are not enforced.";
     ALLOWED = Gauge "allowlist_entries" [] "Networks that no decision can block.";
@@ -67,6 +71,8 @@ families! {
     REFUSED = Counter "orders_refused" [] "Orders refused because a map had no room left; the map is the one whose entries reach its capacity.";
     EVENTS = Counter "events" [] "Events read from the kernel.";
     EVENTS_LOST = Counter "events_lost" [] "Events that the kernel had no room for; counters stay exact.";
+    SAMPLES = Counter "samples" [] "Requests and parts of answers that the kernel told of.";
+    SAMPLES_LOST = Counter "samples_lost" [] "Requests and parts of answers that the kernel had no room to tell of; counters stay exact.";
     ATTACHED = Gauge "attachment" ["interface" "hook" "mode"] "1 for each program on an interface; generic and clsact are the slower modes.";
     BYPASS = Gauge "bypass" [] "1 while the operator lets everything pass.";
     LEASE = Gauge "lease" Seconds [] "How long the kernel enforces without a sign of the agent; 0 means until decisions expire.";

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use enforcer_common::{Counter, Verdict};
+use enforcer_common::{BUCKETS, Counter, FIRST_BUCKET, Verdict};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
@@ -13,7 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::families::{self, Base, Family, Kind};
 use super::{Lease, Snapshot};
-use crate::wire::KindCount;
+use crate::wire::{KindCount, TimesReport};
 
 /// The page of a snapshot.
 pub fn render(snapshot: &Snapshot) -> String {
@@ -61,8 +61,27 @@ fn traffic(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
         service.requests.iter().map(of_verdict)
     });
     writer.counters(families::SERVICE_REQUESTS, services)?;
+    answers(writer, snapshot)?;
     writer.counters(families::EVENTS, [([], snapshot.events.seen)])?;
-    writer.counters(families::EVENTS_LOST, [([], snapshot.events.lost)])
+    writer.counters(families::EVENTS_LOST, [([], snapshot.events.lost)])?;
+    writer.counters(families::SAMPLES, [([], snapshot.events.samples)])?;
+    writer.counters(families::SAMPLES_LOST, [([], snapshot.events.samples_lost)])
+}
+
+fn answers(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
+    const CLASSES: [&str; 6] = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
+    let services = &snapshot.services;
+    let classes = services.iter().flat_map(|service| {
+        let class = |(class, count): (&str, u64)| ([service.name.clone(), class.to_owned()], count);
+        CLASSES.into_iter().zip(service.answers).map(class)
+    });
+    writer.counters(families::ANSWERS, classes)?;
+    writer.counters(
+        families::ANSWER_BYTES,
+        services.iter().map(|service| ([service.name.clone()], service.answer_bytes)),
+    )?;
+    writer.times(families::FIRST_BYTE, services.iter().map(|service| (&service.name, &service.first_byte)))?;
+    writer.times(families::ANSWERED, services.iter().map(|service| (&service.name, &service.whole)))
 }
 
 fn layer(
@@ -143,6 +162,22 @@ impl Writer<'_> {
         })
     }
 
+    fn times<'t>(
+        &mut self,
+        family: Family,
+        series: impl Iterator<Item = (&'t String, &'t TimesReport)>,
+    ) -> fmt::Result {
+        let mut encoder = self.family(family)?;
+        for (name, times) in series {
+            let labels = labels(family, [name.clone()]);
+            let buckets: Vec<(f64, u64)> = bounds().zip(times.buckets.iter().copied()).collect();
+            let count = times.buckets.iter().sum();
+            let mut of_service = encoder.encode_family(&labels)?;
+            of_service.encode_histogram::<NoLabelSet>(times.sum_seconds, count, &buckets, None)?;
+        }
+        Ok(())
+    }
+
     fn gauges<const N: usize>(
         &mut self,
         family: Family,
@@ -154,6 +189,12 @@ impl Writer<'_> {
             labels => encoder.encode_family(&labels)?.encode_gauge(&value),
         })
     }
+}
+
+/// The upper bounds of the kernel's histograms, in seconds.
+fn bounds() -> impl Iterator<Item = f64> {
+    let bound = |bucket| Duration::from_nanos(1_u64 << (FIRST_BUCKET + bucket)).as_secs_f64();
+    (0..).take(BUCKETS - 1).map(bound).chain([f64::INFINITY])
 }
 
 /// The family's labels with these values.

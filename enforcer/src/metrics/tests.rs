@@ -2,12 +2,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use enforcer_common::{Counter, Reason, SubjectKind, Verdict};
+use enforcer_common::{Counter, Reason, ServiceCounters, SubjectKind, Verdict};
 use enforcer_policy::Moment;
 
 use super::*;
 use crate::cli::golden::{golden, same};
-use crate::wire::{KindCount, VerdictCount};
+use crate::wire::KindCount;
 
 fn snapshot() -> Snapshot {
     let mut enforcement = Latency::default();
@@ -24,11 +24,14 @@ fn snapshot() -> Snapshot {
             (Reason::OverLimit, Some(Verdict::Limit), Counter { count: 2, bytes: 600 }),
             (Reason::Body, Some(Verdict::Pass), Counter { count: 5, bytes: 7000 }),
         ],
-        services: vec![ServiceRequests { name: "pay".to_owned(), requests: VerdictCount::list(&[7, 0, 2, 3, 0, 0]) }],
+        services: vec![ServiceRequests::new(
+            "pay",
+            &ServiceCounters { requests: [7, 0, 2, 3, 0, 0], ..ServiceCounters::default() },
+        )],
         decisions: PolicyCounts { intended: kinds(4), installed: kinds(3) },
         allowed: 2,
         maps: vec![MapFill { map: "identities".to_owned(), used: 3, capacity: 100_000 }],
-        events: EventTotals { seen: 3, lost: 0 },
+        events: EventTotals { seen: 3, lost: 0, samples: 9, samples_lost: 1 },
         attachments: vec![Attachment {
             interface: "veth\"\\0".to_owned(),
             hook: "xdp".to_owned(),

@@ -9,6 +9,7 @@
 //! [`ImportStart`]).
 //! Any change of a type here raises [`PROTOCOL`]. A new report goes into `report.rs`, its request into `request.rs`.
 
+mod exchange;
 mod frame;
 mod ledger;
 mod reply;
@@ -18,6 +19,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+pub use exchange::{Identity, RequestReport};
 pub use frame::{FRAME_MAX, FrameError, decode, encode, read_frame, read_frame_async, write_frame, write_frame_async};
 pub use ledger::{AllowedEntry, Change, DecisionReport};
 pub use reply::{
@@ -26,7 +28,7 @@ pub use reply::{
 pub use report::{
     Attachment, Check, CheckState, DoctorReport, Drift, EventReport, EventTotals, Held, KernelEntry, KindCount,
     MapFill, NoticeKind, NoticeReport, PolicyCounts, ReasonCount, ServiceReport, ServiceRequests, StatusReport,
-    TopReport, VerdictCount, WhyReport,
+    TimesReport, TopReport, VerdictCount, WhyReport,
 };
 pub use request::{
     AllowRequest, BlockRequest, Hello, IMPORT_BYTES, IMPORT_ITEMS, ImportItem, ImportStart, ListRequest, PROTOCOL,

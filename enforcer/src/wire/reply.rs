@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::shape;
 use super::{
-    AllowedEntry, Change, DecisionReport, EventReport, Exit, NoticeReport, StatusReport, TopReport, WhyReport,
+    AllowedEntry, Change, DecisionReport, EventReport, Exit, NoticeReport, RequestReport, StatusReport, TopReport,
+    WhyReport,
 };
 
 /// One answer.
@@ -35,6 +36,8 @@ pub enum Reply {
     Notice(NoticeReport),
     /// To `ImportChunk`.
     Progress(ImportProgress),
+    /// To `Requests`, again and again.
+    Request(Box<RequestReport>),
     /// To `Status`.
     Status(Box<StatusReport>),
     /// To `Top`.
@@ -59,6 +62,7 @@ impl Reply {
             Self::Listed(_) => "listed",
             Self::Notice(_) => "notice",
             Self::Progress(_) => "progress",
+            Self::Request(_) => "request",
             Self::Status(_) => "status",
             Self::Top(_) => "top",
             Self::Unblocked(_) => "unblocked",

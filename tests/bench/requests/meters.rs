@@ -17,6 +17,7 @@ use crate::object::product;
 pub(crate) struct Programs {
     packets: u32,
     segments: u32,
+    answers: u32,
 }
 
 /// Runs, and the time they took.
@@ -28,20 +29,24 @@ pub(crate) struct Runs {
     pub(crate) count: u64,
 }
 
-/// Of both programs.
+/// Of all programs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reading {
     /// The XDP program.
     pub(crate) packets: Runs,
     /// The TC program.
     pub(crate) segments: Runs,
+    /// The one for what leaves.
+    pub(crate) answers: Runs,
 }
 
 impl Programs {
     /// Finds them by the tables that they share with the agent.
     pub(crate) fn find(pins: &Path) -> anyhow::Result<Self> {
-        let packets = product(pins, &["enforcer_xdp", "enforcer_joined"])?.id();
-        Ok(Self { packets, segments: product(pins, &["enforcer_tc"])?.id() })
+        let [packets, segments, answers] =
+            [&["enforcer_xdp", "enforcer_joined"][..], &["enforcer_tc"], &["enforcer_egress"]]
+                .map(|names| product(pins, names));
+        Ok(Self { packets: packets?.id(), segments: segments?.id(), answers: answers?.id() })
     }
 
     /// Lets the kernel time programs until the handle goes.
@@ -55,12 +60,21 @@ impl Programs {
             let time = u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX);
             Runs { time, count: info.run_count() }
         };
-        Ok(Reading { packets: runs(of(self.packets)?), segments: runs(of(self.segments)?) })
+        Ok(Reading {
+            packets: runs(of(self.packets)?),
+            segments: runs(of(self.segments)?),
+            answers: runs(of(self.answers)?),
+        })
     }
 
     /// The TC program.
     pub(crate) fn segments(&self) -> anyhow::Result<ProgramInfo> {
         of(self.segments)
+    }
+
+    /// The program for what leaves.
+    pub(crate) fn answers(&self) -> anyhow::Result<ProgramInfo> {
+        of(self.answers)
     }
 
     /// The XDP program.
@@ -72,7 +86,11 @@ impl Programs {
 impl Reading {
     /// What happened between two readings.
     pub(crate) fn since(self, earlier: Self) -> Self {
-        Self { packets: self.packets.since(earlier.packets), segments: self.segments.since(earlier.segments) }
+        Self {
+            packets: self.packets.since(earlier.packets),
+            segments: self.segments.since(earlier.segments),
+            answers: self.answers.since(earlier.answers),
+        }
     }
 }
 

@@ -44,13 +44,15 @@ pub(crate) struct Inside {
     pub(crate) segments: Vec<f64>,
     /// The XDP program.
     pub(crate) packets: Vec<f64>,
-    /// Both.
+    /// The program for what leaves.
+    pub(crate) answers: Vec<f64>,
+    /// All of them.
     pub(crate) kernel: Vec<f64>,
     /// The agent's process.
     pub(crate) agent: Vec<f64>,
     /// Kernel and agent.
     pub(crate) all: Vec<f64>,
-    /// Runs of both programs per request.
+    /// Runs of all programs per request.
     pub(crate) runs: Vec<f64>,
 }
 
@@ -185,12 +187,14 @@ impl Inside {
     fn add(&mut self, requests: f64, runs: Reading, agent: u64) {
         let (segments, packets) = (float(runs.segments.time) / requests, float(runs.packets.time) / requests);
         let agent = float(agent) / requests;
+        let answers = float(runs.answers.time) / requests;
+        self.answers.push(answers);
         self.segments.push(segments);
         self.packets.push(packets);
-        self.kernel.push(segments + packets);
+        self.kernel.push(segments + packets + answers);
         self.agent.push(agent);
-        self.all.push(segments + packets + agent);
-        self.runs.push(float(runs.segments.count + runs.packets.count) / requests);
+        self.all.push(segments + packets + answers + agent);
+        self.runs.push(float(runs.segments.count + runs.packets.count + runs.answers.count) / requests);
     }
 }
 

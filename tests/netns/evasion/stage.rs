@@ -32,7 +32,8 @@ pub(super) fn guarded_by(service: &str, forms: &[Form]) {
     let nginx = Nginx::start(&net);
     let agent = Agent::start(&net, service);
     agent.block_device(EVIL, "deny");
-    judge(&net, &nginx, &parts(forms, repeats()), |part: &Part<'_>| part.expect());
+    let told = || agent.top()["reasons"].to_string();
+    judge(&net, &nginx, &parts(forms, repeats()), |part: &Part<'_>| part.expect(), told);
 }
 
 /// Plays all of it without enforcer: whatever is refused otherwise must be served now.
@@ -40,7 +41,7 @@ pub(super) fn unguarded(forms: &[Form]) {
     let net = Net::new();
     let nginx = Nginx::start(&net);
     let expect = |part: &Part<'_>| part.form.unguarded.clone();
-    judge(&net, &nginx, &parts(forms, 3), expect);
+    judge(&net, &nginx, &parts(forms, 3), expect, String::new);
 }
 
 /// One twin of a form over one family.
@@ -79,7 +80,13 @@ fn parts(forms: &[Form], turns: usize) -> Vec<Part<'_>> {
     twins.flat_map(|(form, is_evil)| [false, true].map(|is_six| Part { form, is_evil, is_six, turns })).collect()
 }
 
-fn judge(net: &Net, nginx: &Nginx, parts: &[Part<'_>], expect: impl Fn(&Part<'_>) -> Expect) {
+fn judge(
+    net: &Net,
+    nginx: &Nginx,
+    parts: &[Part<'_>],
+    expect: impl Fn(&Part<'_>) -> Expect,
+    counted: impl Fn() -> String,
+) {
     let every_turn = parts.iter().enumerate().flat_map(|(at, part)| (0..part.turns).map(move |turn| (at, turn)));
     let rounds: Vec<(usize, usize)> = every_turn.collect();
     let make = |number: usize| {
@@ -109,7 +116,7 @@ fn judge(net: &Net, nginx: &Nginx, parts: &[Part<'_>], expect: impl Fn(&Part<'_>
             failures.entry(*at).or_default().push(format!("the server keeps its socket after {}", told(outcome)));
         }
     }
-    report(parts, &failures);
+    report(parts, &failures, counted);
 }
 
 /// Clients whose sockets the server keeps, though they have gone. There must be none, so that is waited for.
@@ -142,7 +149,7 @@ fn told(outcome: &Played) -> String {
 }
 
 #[track_caller]
-fn report(parts: &[Part<'_>], failures: &BTreeMap<usize, Vec<String>>) {
+fn report(parts: &[Part<'_>], failures: &BTreeMap<usize, Vec<String>>, counted: impl Fn() -> String) {
     if failures.is_empty() {
         return;
     }
@@ -157,7 +164,7 @@ fn report(parts: &[Part<'_>], failures: &BTreeMap<usize, Vec<String>>) {
         let _infallible = writeln!(text, "{}: {} of {}: {kinds:?}", part.name(), of_part.len(), part.turns);
         let _infallible = writeln!(text, "    first: {}", of_part[0]);
     }
-    panic!("{} of {} twins of forms failed:\n{text}", failures.len(), parts.len());
+    panic!("{} of {} twins of forms failed:\n{text}the kernel counted {}", failures.len(), parts.len(), counted());
 }
 
 /// Enough to hide all waiting, few enough for a busy machine to answer in time.

@@ -185,6 +185,7 @@ fn services_share_a_port_when_they_can_be_told_apart_and_agree_on_its_manners() 
         ("strict", "strict = true"),
         ("ambiguous", "ambiguous = \"deny\""),
         ("proxy_protocol", "proxy_protocol = true"),
+        ("sample", "sample = \"none\""),
         ("notice", "notice = {body = \"x\"}"),
     ] {
         let found = both("", &format!("hosts = [\"a\"]\n{two}"));
@@ -193,6 +194,20 @@ fn services_share_a_port_when_they_can_be_told_apart_and_agree_on_its_manners() 
              share a port the same {key}"
         );
         assert_eq!(found, [expected]);
+    }
+}
+
+#[test]
+fn the_share_of_samples_is_a_word_or_one_in_so_many() {
+    let share = |text: &str| {
+        Config::parse(&format!("{SERVICE}sample = {text}\n")).map(|config| config.services[0].manners.sample.0)
+    };
+    assert_eq!(Config::parse(SERVICE).unwrap().services[0].manners.sample.0, u32::MAX);
+    for (text, expected) in [("\"all\"", u32::MAX), ("\"none\"", 0), ("\"1/2\"", u32::MAX / 2), ("\"1/1\"", u32::MAX)] {
+        assert_eq!(share(text).unwrap(), expected, "{text}");
+    }
+    for odd in ["\"half\"", "\"1/0\"", "\"2/3\"", "\"1/99999999999\"", "0.5"] {
+        assert!(share(odd).is_err(), "{odd}");
     }
 }
 

@@ -2,21 +2,23 @@
 //!
 //! XDP and tcx hang in links that bpffs keeps. Kernels without tcx (before 6.6) get a classifier on clsact with a fixed
 //! priority and handle, so that a new agent finds the one a dead agent left, and replaces it in place; its pin is only a note.
+mod classifier;
+mod pins;
+mod refused;
+
 use std::collections::BTreeMap;
 use std::ffi::CStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use aya::programs::TcAttachType;
 use aya::programs::links::{FdLink, PinnedLink};
-use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_add_clsact};
 use aya::programs::xdp::{XdpLink, XdpMode};
-use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
 
-use super::object::{TC, packet_program, program};
+use super::object::{EGRESS, TC, packet_program};
 use super::{Kernel, KernelError, bpffs};
 use crate::config::Mode;
-
-const PRIORITY: u16 = 50;
-const HANDLE: TcHandle = TcHandle::new(0, 1);
+use pins::{find_pin, parse_pin, pin_path};
+use refused::Refused;
 
 /// Where a program can hang.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -25,14 +27,25 @@ pub enum HookKind {
     Xdp,
     /// Every segment, before the stack's network layer.
     Tc,
+    /// Every segment that leaves.
+    Egress,
 }
 
 impl HookKind {
     /// The word used everywhere.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Egress => "egress",
             Self::Tc => "tc",
             Self::Xdp => "xdp",
+        }
+    }
+
+    /// The classifier that hangs here, and on which way.
+    const fn classifier(self) -> (&'static str, TcAttachType) {
+        match self {
+            Self::Egress => (EGRESS, TcAttachType::Egress),
+            Self::Tc | Self::Xdp => (TC, TcAttachType::Ingress),
         }
     }
 }
@@ -172,21 +185,8 @@ impl Kernel {
                 // Only the pin may hold it: who removes the pin takes the program off, and that must be seen and mended.
                 drop(xdp.take_link(id).map_err(|error| failed(error.to_string()))?);
             }
-            HookKind::Tc => {
-                let tc: &mut SchedClassifier = program(&mut self.ebpf, TC)?;
-                let link = SchedClassifierLink::try_from(link).map_err(|error| failed(error.to_string()))?;
-                let id = tc.attach_to_link(link).map_err(|error| failed(error.to_string()))?;
-                drop(tc.take_link(id).map_err(|error| failed(error.to_string()))?);
-            }
+            HookKind::Tc | HookKind::Egress => self.replace_tcx(hook, link)?,
         }
-        Ok(())
-    }
-
-    fn replace_clsact(&mut self, hook: &Hook) -> Result<(), KernelError> {
-        let link = clsact_link(hook)?;
-        let tc: &mut SchedClassifier = program(&mut self.ebpf, TC)?;
-        let id = tc.attach_to_link(link).map_err(|error| failure(hook, error.to_string()))?;
-        keep(tc.take_link(id).map_err(|error| failure(hook, error.to_string()))?);
         Ok(())
     }
 
@@ -217,41 +217,6 @@ impl Kernel {
         link.pin(&path)?;
         Ok(())
     }
-
-    fn attach_tc(&mut self, hook: &Hook) -> Result<&'static str, KernelError> {
-        match self.try_tcx(hook) {
-            Ok(()) => Ok("tcx"),
-            // Anything else (no memory, not permitted, a foreign program in the way) clsact would only hide.
-            Err(refused) if refused.lacks_tcx() => self.try_clsact(hook).map(|()| "clsact"),
-            Err(refused) => Err(failure(hook, refused.reason)),
-        }
-    }
-
-    fn try_tcx(&mut self, hook: &Hook) -> Result<(), Refused> {
-        let path = pin_path(&self.bpffs, hook, "tcx");
-        let tc: &mut SchedClassifier = program(&mut self.ebpf, TC)?;
-        let options = TcAttachOptions::TcxOrder(LinkOrder::default());
-        let id = tc.attach_with_options(&hook.interface, TcAttachType::Ingress, options)?;
-        let link = FdLink::try_from(tc.take_link(id)?)?;
-        link.pin(&path)?;
-        Ok(())
-    }
-
-    fn try_clsact(&mut self, hook: &Hook) -> Result<(), KernelError> {
-        // Already there is as good as added.
-        let _ = qdisc_add_clsact(&hook.interface);
-        let path = pin_path(&self.bpffs, hook, "clsact");
-        let tc: &mut SchedClassifier = program(&mut self.ebpf, TC)?;
-        let options = NlOptions { priority: PRIORITY, handle: HANDLE, classid: None };
-        let id = tc.attach_with_options(&hook.interface, TcAttachType::Ingress, TcAttachOptions::Netlink(options));
-        match id {
-            Ok(id) => keep(tc.take_link(id).map_err(|error| failure(hook, error.to_string()))?),
-            // Left by an agent that died before it wrote the note.
-            Err(_) => self.replace_clsact(hook)?,
-        }
-        let tc: &mut SchedClassifier = program(&mut self.ebpf, TC)?;
-        tc.pin(&path).map_err(|error| failure(hook, error.to_string()))
-    }
 }
 
 /// Takes everything off: links, notes and maps, whoever made them.
@@ -275,77 +240,17 @@ pub fn detach_all(folder: &Path) -> Result<Vec<String>, KernelError> {
     Ok(done)
 }
 
-/// What a pin's name says.
-fn parse_pin(pin: &str) -> Option<(HookKind, u32, &'static str)> {
-    let mut parts = pin.split('-');
-    let kind = match parts.next()? {
-        "xdp" => HookKind::Xdp,
-        "tc" => HookKind::Tc,
-        _ => return None,
-    };
-    let ifindex = parts.next()?.parse().ok()?;
-    let mode = parts.next()?;
-    MODES.iter().find(|known| **known == mode).map(|mode| (kind, ifindex, *mode))
-}
-
-const MODES: [&str; 4] = ["native", "generic", "tcx", "clsact"];
-
-fn find_pin(folder: &Path, hook: &Hook) -> Option<(PathBuf, &'static str)> {
-    MODES.iter().map(|mode| (pin_path(folder, hook, mode), *mode)).find(|(path, _)| path.exists())
-}
-
-fn pin_path(folder: &Path, hook: &Hook, mode: &str) -> PathBuf {
-    folder.join("links").join(format!("{}-{}-{mode}", hook.kind.name(), hook.ifindex))
-}
-
 /// Links go with their pin; a classifier on clsact has to be taken off.
 fn unhang(hook: &Hook, mode: &str) -> Result<(), KernelError> {
     if mode == "clsact" {
         use aya::programs::links::Link as _;
-        clsact_link(hook)?.detach().map_err(|error| failure(hook, error.to_string()))?;
+        classifier::clsact_link(hook)?.detach().map_err(|error| failure(hook, error.to_string()))?;
     }
     Ok(())
 }
 
-fn clsact_link(hook: &Hook) -> Result<SchedClassifierLink, KernelError> {
-    SchedClassifierLink::attached(&hook.interface, TcAttachType::Ingress, PRIORITY, HANDLE, None)
-        .map_err(|error| failure(hook, error.to_string()))
-}
-
-/// The classifier must stay when the agent goes; dropping its link would take it off.
-fn keep(link: SchedClassifierLink) {
-    std::mem::forget(link);
-}
-
 fn failure(hook: &Hook, reason: String) -> KernelError {
     KernelError::Attach { hook: hook.kind.name(), interface: hook.interface.clone(), reason }
-}
-
-/// Why a program does not hang where it was tried.
-struct Refused {
-    errno: Option<i32>,
-    reason: String,
-}
-
-/// The kernel's own "not supported", which never should reach user space and does.
-const ENOTSUPP: i32 = 524;
-
-impl Refused {
-    /// Something else hangs there.
-    fn busy(&self) -> bool {
-        matches!(self.errno, Some(libc::EBUSY | libc::EEXIST))
-    }
-
-    /// The kernel is older than the hook.
-    fn lacks_tcx(&self) -> bool {
-        matches!(self.errno, Some(libc::EINVAL | libc::EOPNOTSUPP | ENOTSUPP)) || self.reason.contains("not supported")
-    }
-}
-
-impl<E: std::error::Error + 'static> From<E> for Refused {
-    fn from(error: E) -> Self {
-        Self { errno: errno(&error), reason: chain(&error) }
-    }
 }
 
 /// True when an operator who asked for `wanted` does not get it from a program that hangs in `held`.
@@ -353,42 +258,9 @@ fn differs(wanted: Mode, held: &str) -> bool {
     matches!((wanted, held), (Mode::Native, "generic") | (Mode::Generic, "native"))
 }
 
-/// The error of the system call behind an error.
-fn errno(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
-    match error.downcast_ref::<std::io::Error>() {
-        Some(system) => system.raw_os_error(),
-        None => errno(error.source()?),
-    }
-}
-
-/// An error with its causes, each said once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let text = error.to_string();
-    match error.source().map(chain) {
-        Some(causes) if !text.contains(&causes) => format!("{text}: {causes}"),
-        Some(_) | None => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn refused(errno: i32) -> Refused {
-        let source = std::io::Error::from_raw_os_error(errno);
-        KernelError::System { step: "attach", source }.into()
-    }
-
-    #[test]
-    fn only_a_kernel_without_tcx_is_taken_for_one() {
-        for errno in [libc::EINVAL, libc::EOPNOTSUPP, ENOTSUPP] {
-            assert!(refused(errno).lacks_tcx(), "{errno}");
-        }
-        for errno in [libc::EPERM, libc::EBUSY, libc::EEXIST, libc::ENODEV, libc::ENOMEM] {
-            assert!(!refused(errno).lacks_tcx(), "{errno}");
-        }
-        assert!(refused(libc::EBUSY).busy() && !refused(libc::EINVAL).busy());
-    }
 
     #[test]
     fn a_mode_that_was_asked_for_is_told_from_the_one_that_hangs() {

@@ -1,0 +1,82 @@
+//! Classifiers: tcx where the kernel has it, clsact otherwise; on the way in and on the way out.
+use aya::programs::links::FdLink;
+use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_add_clsact};
+use aya::programs::{LinkOrder, SchedClassifier};
+
+use super::super::object::program;
+use super::super::{Kernel, KernelError};
+use super::pins::pin_path;
+use super::refused::Refused;
+use super::{Hook, failure};
+
+const PRIORITY: u16 = 50;
+const HANDLE: TcHandle = TcHandle::new(0, 1);
+
+impl Kernel {
+    /// Puts this agent's program into the link that a former one left.
+    pub(super) fn replace_tcx(&mut self, hook: &Hook, link: FdLink) -> Result<(), KernelError> {
+        let failed = |reason: String| failure(hook, reason);
+        let tc = self.classifier(hook)?;
+        let link = SchedClassifierLink::try_from(link).map_err(|error| failed(error.to_string()))?;
+        let id = tc.attach_to_link(link).map_err(|error| failed(error.to_string()))?;
+        drop(tc.take_link(id).map_err(|error| failed(error.to_string()))?);
+        Ok(())
+    }
+
+    fn classifier(&mut self, hook: &Hook) -> Result<&mut SchedClassifier, KernelError> {
+        program(&mut self.ebpf, hook.kind.classifier().0)
+    }
+
+    pub(super) fn replace_clsact(&mut self, hook: &Hook) -> Result<(), KernelError> {
+        let link = clsact_link(hook)?;
+        let tc = self.classifier(hook)?;
+        let id = tc.attach_to_link(link).map_err(|error| failure(hook, error.to_string()))?;
+        keep(tc.take_link(id).map_err(|error| failure(hook, error.to_string()))?);
+        Ok(())
+    }
+
+    pub(super) fn attach_tc(&mut self, hook: &Hook) -> Result<&'static str, KernelError> {
+        match self.try_tcx(hook) {
+            Ok(()) => Ok("tcx"),
+            // Anything else (no memory, not permitted, a foreign program in the way) clsact would only hide.
+            Err(refused) if refused.lacks_tcx() => self.try_clsact(hook).map(|()| "clsact"),
+            Err(refused) => Err(failure(hook, refused.reason)),
+        }
+    }
+
+    fn try_tcx(&mut self, hook: &Hook) -> Result<(), Refused> {
+        let path = pin_path(&self.bpffs, hook, "tcx");
+        let tc = self.classifier(hook)?;
+        let options = TcAttachOptions::TcxOrder(LinkOrder::default());
+        let id = tc.attach_with_options(&hook.interface, hook.kind.classifier().1, options)?;
+        let link = FdLink::try_from(tc.take_link(id)?)?;
+        link.pin(&path)?;
+        Ok(())
+    }
+
+    fn try_clsact(&mut self, hook: &Hook) -> Result<(), KernelError> {
+        // Already there is as good as added.
+        let _ = qdisc_add_clsact(&hook.interface);
+        let path = pin_path(&self.bpffs, hook, "clsact");
+        let tc = self.classifier(hook)?;
+        let options = NlOptions { priority: PRIORITY, handle: HANDLE, classid: None };
+        let id = tc.attach_with_options(&hook.interface, hook.kind.classifier().1, TcAttachOptions::Netlink(options));
+        match id {
+            Ok(id) => keep(tc.take_link(id).map_err(|error| failure(hook, error.to_string()))?),
+            // Left by an agent that died before it wrote the note.
+            Err(_) => self.replace_clsact(hook)?,
+        }
+        let tc = self.classifier(hook)?;
+        tc.pin(&path).map_err(|error| failure(hook, error.to_string()))
+    }
+}
+
+pub(super) fn clsact_link(hook: &Hook) -> Result<SchedClassifierLink, KernelError> {
+    SchedClassifierLink::attached(&hook.interface, hook.kind.classifier().1, PRIORITY, HANDLE, None)
+        .map_err(|error| failure(hook, error.to_string()))
+}
+
+/// The classifier must stay when the agent goes; dropping its link would take it off.
+fn keep(link: SchedClassifierLink) {
+    std::mem::forget(link);
+}
