@@ -37,9 +37,12 @@ pub struct Work {
     pub head: [u8; HEAD_WINDOW + SLACK],
     /// Each line that has ended: where it begins (upper half) and ends, without its end of line.
     pub lines: [u32; HEAD_LINES],
+    /// The numbers of those that may matter.
+    pub marked: [u32; HEAD_LINES],
     pub tokens: [Token; TOKENS],
-    /// Lines that have ended.
+    /// Lines that have ended, and those among them that are marked.
     pub count: u32,
+    pub marks: u32,
     /// Where the line that has not ended begins.
     pub line: u32,
     /// Where the head ends; 0 while it is open.
@@ -58,6 +61,9 @@ pub struct Work {
     pub found: u32,
     /// The tokens among them.
     pub named: u32,
+    /// The values among them that are searched for a pattern, and those that are lists of addresses.
+    pub searched: u32,
+    pub lists: u32,
     /// Tokens that were too long or too many.
     pub missed: u32,
     /// The value that is searched for a pattern, and which watch asks for it.
@@ -88,7 +94,7 @@ pub struct Work {
     /// Not zero: servers may differ about the path, or about the host.
     pub odd_path: u32,
     pub odd_host: u32,
-    /// Where reading the target stands.
+    /// Where reading the target, or searching for the end of a line, stands.
     pub cursor: u32,
     pub segment: u32,
     /// Digest of the host's name; 0 for none, and how many headers named it.
@@ -176,11 +182,41 @@ mod primitives {
         value
     }
 
+    /// Four words of the head, from a multiple of their size on: the offset is bounded once for all.
+    #[inline(always)]
+    pub fn words_at(work: *const Work, offset: u32) -> [u64; 4] {
+        let (first, second, third, fourth): (u64, u64, u64, u64);
+        // SAFETY: as in `word_at`.
+        unsafe {
+            let at = (work as *const u8).add(bounded(offset) as usize);
+            asm!(
+                "{first} = *(u64 *)({at} + {head})",
+                "{second} = *(u64 *)({at} + {head} + 8)",
+                "{third} = *(u64 *)({at} + {head} + 16)",
+                "{fourth} = *(u64 *)({at} + {head} + 24)",
+                first = out(reg) first, second = out(reg) second, third = out(reg) third, fourth = out(reg) fourth,
+                at = in(reg) at, head = const offset_of!(Work, head),
+                options(pure, readonly, nostack)
+            );
+        }
+        [first, second, third, fourth]
+    }
+
     /// One byte of the head.
     #[inline(always)]
     pub fn byte_at(work: *const Work, offset: u32) -> u8 {
         // SAFETY: bounded by the window.
         unsafe { *(work as *const u8).add(offset_of!(Work, head)).add(bounded(offset) as usize) }
+    }
+
+    /// What the body of a loop gives. The compiler knows that a function returns 0 or 1, the verifier does not: told to it in a
+    /// way that the compiler cannot undo.
+    #[inline(always)]
+    pub fn zero_or_one(stop: u32) -> i64 {
+        let mut stop = u64::from(stop);
+        // SAFETY: arithmetic on one register.
+        unsafe { asm!("{0} &= 1", inout(reg) stop, options(pure, nomem, nostack)) };
+        stop as i64
     }
 
     /// Calls `body` with 0, 1, ... until it gives 1.
@@ -204,8 +240,19 @@ mod primitives {
         u64::from_le_bytes(bytes)
     }
 
+    pub fn words_at(work: *const Work, offset: u32) -> [u64; 4] {
+        let at = (super::HEAD_WINDOW - 1) & offset as usize;
+        // SAFETY: as in `word_at`.
+        let bytes = unsafe { &(&(*work).head)[at..at + 32] };
+        [0, 1, 2, 3].map(|word| bytes.iter().skip(word * 8).take(8).rfold(0, |all, byte| all << 8 | u64::from(*byte)))
+    }
+
     pub fn byte_at(work: *const Work, offset: u32) -> u8 {
         word_at(work, offset) as u8
+    }
+
+    pub fn zero_or_one(stop: u32) -> i64 {
+        i64::from(stop & 1)
     }
 
     pub fn repeat(times: u32, body: Body, work: &mut Work) {
@@ -220,4 +267,4 @@ mod primitives {
 
 #[cfg(target_arch = "bpf")]
 pub use primitives::bounded;
-pub use primitives::{byte_at, repeat, word_at};
+pub use primitives::{byte_at, repeat, word_at, words_at, zero_or_one};
