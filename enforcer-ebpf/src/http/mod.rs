@@ -3,7 +3,7 @@
 //!
 //! Pure: no maps, no helpers but the loop; the same code runs on the host, where it is tested on every prefix. It keeps
 //! nothing between calls: a head that comes in pieces is scanned again from its beginning. The end of a line is searched
-//! for in 32 bytes at once, and a line is looked at only when its first letters are those of a watched name.
+//! for eight bytes at a time, and a line is looked at only when its first letters are those of a watched name.
 mod addresses;
 mod chunks;
 mod digest;

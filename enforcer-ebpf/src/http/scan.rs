@@ -1,18 +1,19 @@
-//! Finds the lines of a head, one in each turn of the loop: 32 bytes at once, every control character in one test.
+//! Finds the lines of a head, one in each turn of the loop: eight bytes at a time, every control character in one
+//! test.
 use enforcer_common::Reason;
 use enforcer_common::limits::{HEAD_LINES, HEAD_WINDOW};
 
 use super::lines::{is_worth_a_look, read_lines};
 use super::patterns::search_values;
 use super::request_line;
-use super::work::{Odd, Turn, Work, byte_at, repeat, word_at, words_at, zero_or_one};
+use super::work::{Odd, Turn, Work, byte_at, repeat, word_at, zero_or_one};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
-const WORDS: u32 = 4;
-/// Bytes that are tested at once, and how often that is done in one turn of the loop.
-const GROUP: u32 = WORDS * 8;
-const GROUPS: u32 = 4;
+/// Words that are tested in one turn of the loop: nearly every line is shorter.
+const WORDS: u32 = 32;
+/// Bytes that are looked at one by one, where the straight way ends.
+const GROUP: u32 = 32;
 const BLANK: u8 = b' ';
 
 /// Scans the bytes in `work`. `Ok` when they begin with a whole head, which ends at `work.end`; what is found of it is in
@@ -45,16 +46,19 @@ extern "C" fn stretch(_index: u32, turn: *mut Turn) -> i64 {
     if at >= w.length {
         return 1;
     }
-    let mut group = 0;
-    while group < GROUPS && !has_control(words_at(w, at)) {
-        group += 1;
-        at += GROUP;
+    let mut marks = controls(w, at);
+    let mut word = 1;
+    while marks == 0 && word < WORDS {
+        at += 8;
+        word += 1;
+        marks = controls(w, at);
     }
-    if group == GROUPS {
-        w.cursor = at;
+    if marks == 0 {
+        w.cursor = at + 8;
         return 0;
     }
-    let first = at + first_control(words_at(w, at));
+    // The first mark of a word is never a wrong one.
+    let first = at + first_flag(marks);
     if first + 1 < w.length && word_at(w, first) as u16 == CRLF {
         w.cursor = first + 2;
         return i64::from(line_end(w, first + 1));
@@ -65,22 +69,10 @@ extern "C" fn stretch(_index: u32, turn: *mut Turn) -> i64 {
 /// Carriage return and newline, as the low half of a word.
 const CRLF: u16 = u16::from_le_bytes(*b"\r\n");
 
+/// Marks the control characters among eight bytes.
 #[inline(always)]
-fn has_control(words: [u64; 4]) -> bool {
-    words.into_iter().fold(0, |marks, word| marks | raw_bytes_below(word, BLANK)) & HIGHS != 0
-}
-
-/// The number of the first control character. The first mark of a word is never a wrong one.
-#[inline(always)]
-fn first_control(words: [u64; 4]) -> u32 {
-    let bits = words.map(|word| gathered(bytes_below(word, BLANK)));
-    (bits[0] | bits[1] << 8 | bits[2] << 16 | bits[3] << 24).trailing_zeros()
-}
-
-/// One bit for each byte that is marked.
-#[inline(always)]
-fn gathered(flags: u64) -> u32 {
-    ((flags >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
+fn controls(w: &Work, at: u32) -> u64 {
+    bytes_below(word_at(w, at), BLANK)
 }
 
 /// The control characters in a group of bytes from `from` on, one by one. Gives 1 when the scan is over.
@@ -150,13 +142,7 @@ fn line_end(w: &mut Work, at: u32) -> bool {
 /// Marks the bytes of `word` below `limit` (at most 128); may mark a byte above a true one wrongly, never misses one.
 #[inline(always)]
 fn bytes_below(word: u64, limit: u8) -> u64 {
-    raw_bytes_below(word, limit) & HIGHS
-}
-
-/// The same with other bits beside the marks.
-#[inline(always)]
-fn raw_bytes_below(word: u64, limit: u8) -> u64 {
-    word.wrapping_sub(ONES * u64::from(limit)) & !word
+    word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGHS
 }
 
 /// Marks the bytes of `word` that equal `byte`; may mark a byte above a true match wrongly, never misses one.

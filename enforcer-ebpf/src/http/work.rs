@@ -182,26 +182,6 @@ mod primitives {
         value
     }
 
-    /// Four words of the head, from a multiple of their size on: the offset is bounded once for all.
-    #[inline(always)]
-    pub fn words_at(work: *const Work, offset: u32) -> [u64; 4] {
-        let (first, second, third, fourth): (u64, u64, u64, u64);
-        // SAFETY: as in `word_at`.
-        unsafe {
-            let at = (work as *const u8).add(bounded(offset) as usize);
-            asm!(
-                "{first} = *(u64 *)({at} + {head})",
-                "{second} = *(u64 *)({at} + {head} + 8)",
-                "{third} = *(u64 *)({at} + {head} + 16)",
-                "{fourth} = *(u64 *)({at} + {head} + 24)",
-                first = out(reg) first, second = out(reg) second, third = out(reg) third, fourth = out(reg) fourth,
-                at = in(reg) at, head = const offset_of!(Work, head),
-                options(pure, readonly, nostack)
-            );
-        }
-        [first, second, third, fourth]
-    }
-
     /// One byte of the head.
     #[inline(always)]
     pub fn byte_at(work: *const Work, offset: u32) -> u8 {
@@ -240,13 +220,6 @@ mod primitives {
         u64::from_le_bytes(bytes)
     }
 
-    pub fn words_at(work: *const Work, offset: u32) -> [u64; 4] {
-        let at = (super::HEAD_WINDOW - 1) & offset as usize;
-        // SAFETY: as in `word_at`.
-        let bytes = unsafe { &(&(*work).head)[at..at + 32] };
-        [0, 1, 2, 3].map(|word| bytes.iter().skip(word * 8).take(8).rfold(0, |all, byte| all << 8 | u64::from(*byte)))
-    }
-
     pub fn byte_at(work: *const Work, offset: u32) -> u8 {
         word_at(work, offset) as u8
     }
@@ -267,4 +240,4 @@ mod primitives {
 
 #[cfg(target_arch = "bpf")]
 pub use primitives::bounded;
-pub use primitives::{byte_at, repeat, word_at, words_at, zero_or_one};
+pub use primitives::{byte_at, repeat, word_at, zero_or_one};
