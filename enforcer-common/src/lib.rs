@@ -18,6 +18,7 @@
 mod address;
 mod event;
 mod http;
+mod named;
 mod reason;
 mod rule;
 mod settings;
@@ -32,6 +33,7 @@ pub mod limits;
 pub use address::{Address, Halves, Prefix};
 pub use event::Event;
 pub use http::{LIMITED, Notice, Place, ServiceCounters, ServiceKey, ServiceRule, Take, Watch, Watchlist};
+pub use named::{named_mark, named_words};
 pub use reason::{Action, Reason, Verdict};
 pub use rule::{
     AllowKey, AllowKind, AllowRule, Bucket, Denied, FlowKey, IdentityKey, Rate, Rule, SubjectKind, UNTIL_NEVER,
@@ -45,4 +47,4 @@ pub use source::{
 pub use stream::{Held, Phase, Stream};
 
 /// Raised with every change that makes old maps unreadable to new programs, or new maps to old ones.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;

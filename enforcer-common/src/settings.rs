@@ -54,8 +54,8 @@ pub struct Settings {
     pub allow: u32,
     /// Words of the filter in use, minus one; a power of two minus one. It grows with the lists.
     pub filter: u32,
-    /// Zero.
-    pub pad: u32,
+    /// Words of the filter of identities, minus one; a power of two minus one.
+    pub named: u32,
 }
 
 /// A counter of packets (or requests) and their bytes.

@@ -75,14 +75,22 @@ pub extern "C" fn enforcer_identity(at: u32) -> u32 {
     let digest = http::digest_token(work, token, settings.identity_key);
     match SubjectKind::from_raw(token.kind as u8) {
         Some(SubjectKind::Session) => {
-            enforcer_subject(SubjectKind::Session as u32, digest);
-            match identities::user(digest) {
-                Some(user) => enforcer_subject(SubjectKind::User as u32, user),
-                None => 0,
+            subject(settings, SubjectKind::Session, digest);
+            if let Some(user) = identities::user(digest) {
+                subject(settings, SubjectKind::User, user);
             }
         }
-        Some(kind) => enforcer_subject(kind as u32, digest),
-        None => 0,
+        Some(kind) => subject(settings, kind, digest),
+        None => {}
+    }
+    0
+}
+
+/// Looks one subject up, if any decision names it.
+#[inline(always)]
+fn subject(settings: &Settings, kind: SubjectKind, digest: u64) {
+    if identities::is_named(digest, settings) {
+        enforcer_subject(kind as u32, digest);
     }
 }
 

@@ -18,6 +18,7 @@ mod filter;
 mod hooks;
 mod mapped;
 mod maps;
+mod named;
 mod object;
 mod privileges;
 mod probe;

@@ -4,7 +4,7 @@ use std::path::Path;
 use aya::maps::{Array, Map, MapData, MapInfo};
 use aya::programs::{SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
-use enforcer_common::{ABI_VERSION, Geometry, Settings, SipKey, WIDE_WORDS};
+use enforcer_common::{ABI_VERSION, Geometry, Settings, SipKey, WIDE_WORDS, named_words};
 
 use super::maps::{Maps, PINNED};
 use super::{Kernel, KernelError, Setup, bpffs, filter, monotonic};
@@ -37,6 +37,8 @@ pub(super) struct Sizes {
     pub(super) buckets6: u32,
     /// Words of the filter for cells, at most.
     pub(super) filter: u32,
+    /// Words of the filter of identities.
+    pub(super) named: u32,
     pub(super) geometry: Geometry,
 }
 
@@ -46,11 +48,12 @@ impl Sizes {
         let buckets4 = (limits.addresses_v4.saturating_mul(3) / 2 / 8).next_power_of_two().max(2);
         let buckets6 = (limits.addresses_v6.saturating_mul(5) / 2 / 4).next_power_of_two().max(2);
         let filter = filter::words(limits.addresses_v4.saturating_add(limits.addresses_v6));
-        Self { limits, buckets4, buckets6, filter, geometry: Geometry::new(key, buckets4, buckets6) }
+        let (named, geometry) = (named_words(limits.identities), Geometry::new(key, buckets4, buckets6));
+        Self { limits, buckets4, buckets6, filter, named, geometry }
     }
 
     /// The maps whose size is configured.
-    fn configured(&self) -> [(&'static str, u32); 13] {
+    fn configured(&self) -> [(&'static str, u32); 14] {
         let limits = &self.limits;
         [
             ("ALLOW", limits.allow),
@@ -61,6 +64,7 @@ impl Sizes {
             ("FLOWS", limits.flows),
             ("HEADS", limits.heads),
             ("IDENTITIES", limits.identities),
+            ("NAMED", self.named),
             ("SESSION_USERS", limits.session_users),
             ("SOURCES4", self.buckets4),
             ("SOURCES6", self.buckets6),
@@ -239,6 +243,6 @@ fn first_settings(setup: &Setup, sizes: &Sizes) -> Settings {
         flows: 0,
         allow: 0,
         filter: filter::FIRST - 1,
-        pad: 0,
+        named: sizes.named - 1,
     }
 }
