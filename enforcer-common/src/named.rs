@@ -29,9 +29,9 @@ mod tests {
     #[test]
     fn a_full_filter_misses_nothing_and_says_yes_in_vain_once_in_thirty() {
         const ENTRIES: u32 = 1 << 16;
-        let mask = named_words(ENTRIES) - 1;
-        let mut words = vec![0_u64; mask as usize + 1];
-        let asked = |number: u64| named_mark(digest(number), mask);
+        let last = named_words(ENTRIES) - 1;
+        let mut words = vec![0_u64; last as usize + 1];
+        let asked = |number: u64| named_mark(digest(number), last);
         for mark in (0..u64::from(ENTRIES)).map(asked) {
             words[mark.word as usize] |= mark.bits;
         }
