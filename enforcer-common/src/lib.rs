@@ -19,6 +19,7 @@ mod address;
 mod event;
 mod exchange;
 mod http;
+mod named;
 mod reason;
 mod rule;
 mod settings;
@@ -37,6 +38,7 @@ pub use exchange::{
     SampleKind, ServiceCounters, Times,
 };
 pub use http::{LIMITED, Notice, Place, ServiceKey, ServiceRule, Take, Watch, Watchlist};
+pub use named::{named_mark, named_words};
 pub use reason::{Action, Reason, Verdict};
 pub use rule::{
     AllowKey, AllowKind, AllowRule, Bucket, Denied, FlowKey, IdentityKey, Rate, Rule, SubjectKind, UNTIL_NEVER,

@@ -56,6 +56,10 @@ pub struct Settings {
     pub filter: u32,
     /// Places for open heads.
     pub heads: u32,
+    /// Words of the filter of identities, minus one; a power of two minus one.
+    pub named: u32,
+    /// Zero.
+    pub pad: u32,
 }
 
 /// A counter of packets (or requests) and their bytes.
@@ -69,5 +73,5 @@ pub struct Counter {
 }
 
 const _: () = assert!(size_of::<Geometry>() == 56);
-const _: () = assert!(size_of::<Settings>() == 120);
+const _: () = assert!(size_of::<Settings>() == 128);
 const _: () = assert!(size_of::<Counter>() == 16);

@@ -12,12 +12,16 @@ use crate::{allowlist, request, services, settings, sources};
 const FIRST: u32 = Take::ForwardedFor as u32;
 const LAST: u32 = Take::Address as u32;
 
-/// Judges every client address that is named for the request. Inlined into the loop of the reader: the stack has no room for
-/// another frame above the source tables.
+/// Judges every client address that is named for the request: by a PROXY header, or in a list. Inlined into the loop of the
+/// reader: the stack has no room for another frame above the source tables.
 #[inline(always)]
-pub fn judge_clients() {
-    if enforcer_peer() != 0 {
+pub fn judge_clients(case: &mut Case) {
+    (case.client, case.walked) = (case.stream.client, 0);
+    if is_known(case.client) {
         enforcer_client();
+    }
+    if !has_lists() {
+        return;
     }
     // Several lines are one list, so the last comes first.
     let mut at = 0;
@@ -27,13 +31,12 @@ pub fn judge_clients() {
     }
 }
 
-/// Finds who opened the connection, as a PROXY header says. Gives 0 when there was none.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn enforcer_peer() -> u32 {
-    let Some(case) = case() else { return 0 };
-    (case.client, case.walked) = (case.stream.client, 0);
-    u32::from(is_known(case.client))
+/// True when the head has a list of addresses, and somebody may be trusted.
+#[inline(always)]
+fn has_lists() -> bool {
+    // SAFETY: this CPU's own scratch space.
+    let lists = work().is_some_and(|work| unsafe { (*work).lists } != 0);
+    lists && settings::read().is_some_and(|settings| settings.allow != 0)
 }
 
 #[inline(always)]

@@ -15,14 +15,19 @@ use crate::tc::{Case, SCOPES, case, work};
 static PLACES: Array<Place, SIZE> = Array::new();
 
 /// Finds the places of the request in the scratch space. A port without places costs nothing.
+#[inline(always)]
+pub fn find(case: &mut Case) {
+    (case.scope_count, case.service.id) = (0, case.own_id);
+    if case.service.places != 0 {
+        enforcer_places();
+    }
+}
+
+/// The same for a port with places.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn enforcer_places() -> u32 {
     let (Some(case), Some(settings), Some(work)) = (case(), settings::read(), work()) else { return 0 };
-    (case.scope_count, case.service.id) = (0, case.own_id);
-    if case.service.places == 0 {
-        return 0;
-    }
     // SAFETY: this CPU's own scratch space.
     http::read_target(unsafe { &mut *work }, settings.identity_key);
     enforcer_host();

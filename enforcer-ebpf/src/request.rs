@@ -12,12 +12,13 @@ use crate::{allowlist, clock, events, identities, limits, settings, stats};
 pub extern "C" fn enforcer_subjects() -> u32 {
     let (Some(case), Some(work)) = (case(), work()) else { return 0 };
     (case.matched, case.digests) = (0, [0; KINDS]);
-    let now = clock::coarse();
-    let mut at = 0;
     // SAFETY: this CPU's own scratch space.
-    let found = unsafe { (*work).found };
-    while at < TOKENS as u32 && at < found {
-        enforcer_identity(at, now);
+    let work = unsafe { &*work };
+    let mut at = 0;
+    while at < TOKENS as u32 && at < work.found {
+        if work.tokens[at as usize & (TOKENS - 1)].kind != Token::VALUE {
+            enforcer_identity(at);
+        }
         at += 1;
     }
     0
@@ -70,26 +71,31 @@ fn is_unanswered(case: &mut Case) -> bool {
 /// Looks up the identity that was found as number `at`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn enforcer_identity(at: u32, now: u64) -> u32 {
+pub extern "C" fn enforcer_identity(at: u32) -> u32 {
     let (Some(settings), Some(work)) = (settings::read(), work()) else { return 0 };
     // SAFETY: this CPU's own scratch space.
     let work = unsafe { &mut *work };
     let token = work.tokens[at as usize & (TOKENS - 1)];
-    if token.kind == Token::VALUE {
-        return 0;
-    }
     let digest = http::digest_token(work, token, settings.identity_key);
     note(token.kind, digest);
     match SubjectKind::from_raw(token.kind as u8) {
         Some(SubjectKind::Session) => {
-            enforcer_subject(SubjectKind::Session as u32, digest, now);
-            match identities::user(digest) {
-                Some(user) => enforcer_subject(SubjectKind::User as u32, user, now),
-                None => 0,
+            subject(settings, SubjectKind::Session, digest);
+            if let Some(user) = identities::user(digest) {
+                subject(settings, SubjectKind::User, user);
             }
         }
-        Some(kind) => enforcer_subject(kind as u32, digest, now),
-        None => 0,
+        Some(kind) => subject(settings, kind, digest),
+        None => {}
+    }
+    0
+}
+
+/// Looks one subject up, if any decision names it.
+#[inline(always)]
+fn subject(settings: &Settings, kind: SubjectKind, digest: u64) {
+    if identities::is_named(digest, settings) {
+        enforcer_subject(kind as u32, digest);
     }
 }
 
@@ -104,27 +110,24 @@ fn note(kind: u16, digest: u64) {
 /// Looks one subject up in every scope of the request: everywhere, on the service, in each of its places.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn enforcer_subject(kind: u32, digest: u64, now: u64) -> u32 {
-    let Some(case) = case() else { return 0 };
-    enforcer_scope(kind, digest, 0, now);
-    enforcer_scope(kind, digest, case.service.id, now);
+pub extern "C" fn enforcer_subject(kind: u32, digest: u64) -> u32 {
+    let (Some(case), Some(kind)) = (case(), SubjectKind::from_raw(kind as u8)) else { return 0 };
+    look_up(case, kind, digest, 0);
+    look_up(case, kind, digest, case.service.id);
     let mut at = 0;
     while at < SCOPES as u32 && at < case.scope_count {
-        enforcer_scope(kind, digest, case.scopes[at as usize & (SCOPES - 1)], now);
+        look_up(case, kind, digest, case.scopes[at as usize & (SCOPES - 1)]);
         at += 1;
     }
     0
 }
 
 /// Looks one subject up in one scope.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn enforcer_scope(kind: u32, digest: u64, scope: u32, now: u64) -> u32 {
-    let (Some(case), Some(kind)) = (case(), SubjectKind::from_raw(kind as u8)) else { return 0 };
+#[inline(always)]
+fn look_up(case: &mut Case, kind: SubjectKind, digest: u64, scope: u32) {
     if let Some(rule) = identities::rule(kind, digest, scope) {
-        consider(case, rule, kind, digest, now);
+        consider(case, rule, kind, digest, clock::coarse());
     }
-    0
 }
 
 /// Of two decisions that match, the one that asks for more counts.

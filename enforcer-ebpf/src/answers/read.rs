@@ -6,9 +6,9 @@ use enforcer_common::{ASKED, Asked, Exchange, Phase, Reason};
 
 use super::leave::{Leaving, Turn, answer, leaving};
 use super::tell::enforcer_complete;
-use crate::http::{self, Framing, Odd, Work, bounded};
+use crate::http::{self, Framing, Odd, Work, bounded, zero_or_one};
 use crate::refusal::at_most;
-use crate::stream::{held, zero_or_one};
+use crate::stream::held;
 use crate::{clock, stats};
 
 /// A body that ends with the connection has more bytes left than this.

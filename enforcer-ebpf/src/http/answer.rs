@@ -21,8 +21,9 @@ const TWO: u64 = 0xffff;
 /// `work`. [`Reason::HeadOpen`] when more bytes could make it one.
 #[inline(always)]
 pub fn scan_answer(work: &mut Work) -> Result<u32, Reason> {
+    // No identity is looked for.
+    (work.watches, work.old) = (0, 0);
     find_lines(work);
-    work.old = 0;
     if work.count == 0 {
         let long = work.length >= VERSION;
         return Err(if long && !begins(work, work.line) { Reason::NotHttp } else { Reason::HeadOpen });

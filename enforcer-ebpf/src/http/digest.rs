@@ -38,14 +38,35 @@ pub fn digest(w: &mut Work, start: u32, length: u32, key: SipKey) -> u64 {
     digest_folded(w, start, length, key, 0)
 }
 
+/// Words that are digested without a loop of the kernel: longer tokens are rare.
+const SHORT: u32 = 8;
+
 /// The same with the bits of `fold` set in every word.
 #[inline(always)]
 fn digest_folded(w: &mut Work, start: u32, length: u32, key: SipKey, fold: u64) -> u64 {
-    (w.sip, w.value_start, w.fold) = (Sip::new(key), start, fold);
-    repeat(length / 8, word, w);
+    let words = length / 8;
+    let (sip, end) = if words <= SHORT {
+        (short(w, start, words, key, fold), start + words * 8)
+    } else {
+        (w.sip, w.value_start, w.fold) = (Sip::new(key), start, fold);
+        repeat(words, word, w);
+        (w.sip, w.value_start)
+    };
     let rest = (length % 8) * 8;
-    let tail = if rest == 0 { 0 } else { (word_at(w, w.value_start) | fold) & ((1 << rest) - 1) };
-    w.sip.finish(tail, u64::from(length))
+    let tail = if rest == 0 { 0 } else { (word_at(w, end) | fold) & ((1 << rest) - 1) };
+    sip.finish(tail, u64::from(length))
+}
+
+/// The words of a short message.
+#[inline(always)]
+fn short(w: &Work, start: u32, words: u32, key: SipKey, fold: u64) -> Sip {
+    let mut sip = Sip::new(key);
+    let mut at = 0;
+    while at < SHORT && at < words {
+        sip = sip.word(word_at(w, start + at * 8) | fold);
+        at += 1;
+    }
+    sip
 }
 
 extern "C" fn word(_index: u32, turn: *mut Turn) -> i64 {

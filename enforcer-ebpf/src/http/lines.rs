@@ -13,27 +13,57 @@ const FOLDS: u32 = 8;
 /// Notes what the header lines hold.
 #[inline(always)]
 pub fn read_lines(work: &mut Work) {
-    repeat(work.count, line, work);
+    repeat(work.marks, line, work);
     framing::settle(work);
 }
 
-/// Looks at one line, if its first letter begins a watched name. The request line is number 0.
-extern "C" fn line(index: u32, turn: *mut Turn) -> i64 {
+/// True when the line that begins at `start` may be watched: its first letters are those of a watched name, or it begins with
+/// a blank, so that it belongs to the line before it, or is read as a line of its own.
+#[inline(always)]
+pub fn is_worth_a_look(w: &Work, start: u32) -> bool {
+    let Some(list) = watchlist(w) else { return false };
+    let word = word_at(w, start);
+    let first = word as u8;
+    let mut candidates = list.first[usize::from(first)] & w.watches;
+    let mut at = 0;
+    while at < WATCHES && candidates != 0 {
+        if candidates & 1 == 1 && begins(word, &list.watches[at]) {
+            return true;
+        }
+        candidates >>= 1;
+        at += 1;
+    }
+    is_blank(first)
+}
+
+/// True when these are the first letters of the name.
+#[inline(always)]
+fn begins(word: u64, watch: &Watch) -> bool {
+    (word | watch.fold[0]) & watch.mask[0] == watch.name[0]
+}
+
+/// Looks at one of the marked lines.
+extern "C" fn line(mark: u32, turn: *mut Turn) -> i64 {
     // SAFETY: `repeat` hands on its own.
     let w = unsafe { &mut *(*turn).work };
-    if index == 0 {
-        return 0;
-    }
     let Some(list) = watchlist(w) else { return 1 };
+    let index = w.marked[mark as usize & (HEAD_LINES - 1)];
     let (mut start, end) = bounds(w, index);
     let mut first = byte_at(w, start);
     if is_blank(first) {
         start = enforcer_folded(w, start, end);
         first = byte_at(w, start);
     }
-    let candidates = list.first[usize::from(first)] & w.watches;
-    if candidates != 0 {
-        enforcer_header(w, start, end, index, candidates);
+    let word = word_at(w, start);
+    let mut candidates = list.first[usize::from(first)] & w.watches;
+    let mut at = 0;
+    while at < WATCHES && candidates != 0 {
+        if candidates & 1 == 1 && begins(word, &list.watches[at]) {
+            w.watch = at as u32;
+            enforcer_watch(w, start, end, index);
+        }
+        candidates >>= 1;
+        at += 1;
     }
     0
 }
@@ -56,23 +86,6 @@ pub extern "C" fn enforcer_folded(work: *mut Work, start: u32, end: u32) -> u32 
     skip_spaces(w, start, end)
 }
 
-/// Compares a line with every watch of `candidates`, one bit each.
-#[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
-#[inline(never)]
-pub extern "C" fn enforcer_header(work: *mut Work, start: u32, end: u32, index: u32, candidates: u32) -> u32 {
-    // SAFETY: as in `enforcer_folded`.
-    let Some(w) = (unsafe { work.as_mut() }) else { return 0 };
-    let mut at = 0;
-    while at < WATCHES as u32 && candidates >> at != 0 {
-        if candidates >> at & 1 == 1 {
-            w.watch = at;
-            enforcer_watch(w, start, end, index);
-        }
-        at += 1;
-    }
-    0
-}
-
 /// Compares the name with the watch that is meant, and notes its value.
 #[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
 #[inline(never)]
@@ -92,27 +105,33 @@ pub extern "C" fn enforcer_watch(work: *mut Work, start: u32, end: u32, index: u
         w.odd |= Odd::SPACED;
     }
     let end = folded_end(w, index, end);
-    enforcer_value(w, colon + 1, end)
+    value(w, watch, colon + 1, end);
+    0
 }
 
-/// Notes the value (after the colon) as the watch that is meant wants it.
-#[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
-#[inline(never)]
-pub extern "C" fn enforcer_value(work: *mut Work, start: u32, end: u32) -> u32 {
+/// Notes the value (after the colon) as the watch wants it.
+#[inline(always)]
+fn value(w: &mut Work, watch: &Watch, start: u32, end: u32) {
     const WHOLE: u32 = Take::Whole as u32;
     const LENGTH: u32 = Take::Length as u32;
     const CODING: u32 = Take::Coding as u32;
-    // SAFETY: as in `enforcer_folded`.
-    let Some(w) = (unsafe { work.as_mut() }) else { return 0 };
-    let Some(watch) = watchlist(w).and_then(|list| list.watches.get(w.watch as usize)) else { return 0 };
+    const AFTER: u32 = Take::After as u32;
+    const COOKIE: u32 = Take::Cookie as u32;
+    const SCHEME: u32 = Take::Scheme as u32;
+    const FORWARDED_FOR: u32 = Take::ForwardedFor as u32;
+    const FORWARDED: u32 = Take::Forwarded as u32;
+    const ADDRESS: u32 = Take::Address as u32;
     let (start, end) = trim(w, start, end);
     match watch.take {
         LENGTH => framing::length(w),
         CODING => framing::coding(w, start, end),
         WHOLE => note(w, start, end, watch.kind),
-        _ => push(w, start, end, Token::VALUE),
+        take => {
+            w.searched += u32::from(matches!(take, AFTER | COOKIE | SCHEME));
+            w.lists += u32::from(matches!(take, FORWARDED_FOR | FORWARDED | ADDRESS));
+            push(w, start, end, Token::VALUE);
+        }
     }
-    0
 }
 
 /// Where the value of the header on line `index` ends: with the last of the lines it is folded into.
@@ -146,6 +165,11 @@ fn is_name(w: &Work, start: u32, watch: &Watch) -> bool {
 /// Where the first byte stands, from `start` on, that is neither blank nor end of line.
 #[inline(always)]
 pub fn skip_spaces(w: &mut Work, start: u32, end: u32) -> u32 {
+    // Nearly always there is one blank, or none.
+    let start = start + u32::from(is_space_at(w, start, end));
+    if !is_space_at(w, start, end) {
+        return start;
+    }
     (w.value_start, w.value_end) = (start, end);
     repeat(BLANKS, skip_space, w);
     w.value_start
@@ -156,14 +180,21 @@ pub fn skip_spaces(w: &mut Work, start: u32, end: u32) -> u32 {
 pub fn trim(w: &mut Work, start: u32, end: u32) -> (u32, u32) {
     let start = skip_spaces(w, start, end);
     (w.value_start, w.value_end) = (start, end);
-    repeat(BLANKS, trim_end, w);
+    if start < end && is_space(byte_at(w, end - 1)) {
+        repeat(BLANKS, trim_end, w);
+    }
     (w.value_start, w.value_end)
+}
+
+#[inline(always)]
+fn is_space_at(w: &Work, at: u32, end: u32) -> bool {
+    at < end && is_space(byte_at(w, at))
 }
 
 extern "C" fn skip_space(_index: u32, turn: *mut Turn) -> i64 {
     // SAFETY: `repeat` hands on its own.
     let w = unsafe { &mut *(*turn).work };
-    let skip = w.value_start < w.value_end && is_space(byte_at(w, w.value_start));
+    let skip = is_space_at(w, w.value_start, w.value_end);
     w.value_start += u32::from(skip);
     i64::from(!skip)
 }

@@ -2,8 +2,8 @@
 //! ends, its tokens, how long its body is; or that it is still open; or that it is none.
 //!
 //! Pure: no maps, no helpers but the loop; the same code runs on the host, where it is tested on every prefix. It keeps
-//! nothing between calls: a head that comes in pieces is scanned again from its beginning. Lines are searched eight bytes at
-//! a time, and one is looked at only when its first letter begins a watched name.
+//! nothing between calls: a head that comes in pieces is scanned again from its beginning. The end of a line is searched
+//! for eight bytes at a time, and a line is looked at only when its first letters are those of a watched name.
 mod addresses;
 mod answer;
 mod chunks;
@@ -27,9 +27,9 @@ pub use proxy_header::{ProxyHeader, read_proxy_header};
 pub use request_line::method_flags;
 pub use scan::scan;
 pub use target::read_target;
-#[cfg(target_arch = "bpf")]
-pub use work::bounded;
 pub use work::{Framing, Odd, TOKENS, Token, Work};
+#[cfg(target_arch = "bpf")]
+pub use work::{bounded, zero_or_one};
 
 #[cfg(test)]
 mod tests;

@@ -1,16 +1,19 @@
-//! Finds the lines of a head: eight bytes at a time, every control character in one test.
+//! Finds the lines of a head, one in each turn of the loop: eight bytes at a time, every control character in one
+//! test.
 use enforcer_common::Reason;
 use enforcer_common::limits::{HEAD_LINES, HEAD_WINDOW};
 
-use super::lines::read_lines;
+use super::lines::{is_worth_a_look, read_lines};
 use super::patterns::search_values;
 use super::request_line;
-use super::work::{Odd, Turn, Work, byte_at, repeat, word_at};
+use super::work::{Odd, Turn, Work, byte_at, repeat, word_at, zero_or_one};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
-const WORDS: u32 = 8;
-const BLOCK: u32 = WORDS * 8;
+/// Words that are tested in one turn of the loop: nearly every line is shorter.
+const WORDS: u32 = 32;
+/// Bytes that are looked at one by one, where the straight way ends.
+const GROUP: u32 = 32;
 const BLANK: u8 = b' ';
 
 /// Scans the bytes in `work`. `Ok` when they begin with a whole head, which ends at `work.end`; what is found of it is in
@@ -25,58 +28,98 @@ pub fn scan(work: &mut Work) -> Result<(), Reason> {
         return Err(Reason::HeadOpen);
     }
     read_lines(work);
-    search_values(work);
+    if work.searched != 0 {
+        search_values(work);
+    }
     if work.end == 0 { Err(Reason::HeadTooLong) } else { Ok(()) }
 }
 
 /// Begins anew: notes the lines of the bytes in `work`, to the end of the head or of the bytes.
 #[inline(always)]
 pub fn find_lines(work: &mut Work) {
-    (work.count, work.line, work.end, work.odd) = (0, 0, 0, 0);
+    (work.count, work.marks, work.line, work.end, work.odd) = (0, 0, 0, 0, 0);
+    work.cursor = 0;
     (work.found, work.named, work.missed, work.framing, work.body) = (0, 0, 0, 0, 0);
-    repeat((work.length + BLOCK - 1) / BLOCK, block, work);
+    (work.searched, work.lists) = (0, 0);
+    repeat(work.length, stretch, work);
 }
 
-/// Looks for control characters in one block. Gives 1 to stop.
-extern "C" fn block(index: u32, turn: *mut Turn) -> i64 {
+/// Goes on to the next control character, which nearly always ends a line. Gives 1 to stop.
+extern "C" fn stretch(_index: u32, turn: *mut Turn) -> i64 {
     // SAFETY: `repeat` hands on its own.
-    let work = unsafe { (*turn).work };
-    let start = index * BLOCK;
+    let w = unsafe { &mut *(*turn).work };
+    let mut at = w.cursor;
+    if at >= w.length {
+        return 1;
+    }
+    let mut marks = controls(w, at);
+    let mut word = 1;
+    while marks == 0 && word < WORDS {
+        at += 8;
+        word += 1;
+        marks = controls(w, at);
+    }
+    if marks == 0 {
+        w.cursor = at + 8;
+        return 0;
+    }
+    // The first mark of a word is never a wrong one.
+    let first = at + first_flag(marks);
+    if first + 1 < w.length && word_at(w, first) as u16 == CRLF {
+        w.cursor = first + 2;
+        return i64::from(line_end(w, first + 1));
+    }
+    zero_or_one(enforcer_controls(w, first))
+}
+
+/// Carriage return and newline, as the low half of a word.
+const CRLF: u16 = u16::from_le_bytes(*b"\r\n");
+
+/// Marks the control characters among eight bytes.
+#[inline(always)]
+fn controls(w: &Work, at: u32) -> u64 {
+    bytes_below(word_at(w, at), BLANK)
+}
+
+/// The control characters in a group of bytes from `from` on, one by one. Gives 1 when the scan is over.
+#[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
+#[inline(never)]
+pub extern "C" fn enforcer_controls(work: *mut Work, from: u32) -> u32 {
+    // SAFETY: the caller's own scratch space, not shared; the null check is what the verifier asks for.
+    let Some(w) = (unsafe { work.as_mut() }) else { return 1 };
     let mut at = 0;
-    while at < WORDS {
-        let offset = start + at * 8;
-        let flags = bytes_below(word_at(work, offset), BLANK);
-        if flags != 0 && enforcer_controls(work, offset, flags) != 0 {
+    while at < GROUP {
+        if control(w, from + at) {
             return 1;
         }
         at += 1;
     }
+    w.cursor = from + GROUP;
     0
 }
 
-/// The control characters of one word: `flags` has the top bit of each byte that may be one. Gives 1 when the scan is over.
+/// Notes what stands at `at`, if it is a control character. True when the scan is over.
+#[inline(always)]
+fn control(w: &mut Work, at: u32) -> bool {
+    if at >= w.length {
+        return true;
+    }
+    match byte_at(w, at) {
+        b'\n' => return enforcer_line_end(w, at) != 0,
+        b'\r' if at + 1 < w.length && byte_at(w, at + 1) != b'\n' => w.odd |= Odd::CONTROL,
+        b'\r' | b'\t' | b' '..=0xff => {}
+        _ => w.odd |= Odd::CONTROL,
+    }
+    false
+}
+
+/// See [`line_end`]. A function of its own, as the verifier would else follow it for each byte of a group.
 #[cfg_attr(target_arch = "bpf", unsafe(no_mangle))]
 #[inline(never)]
-pub extern "C" fn enforcer_controls(work: *mut Work, offset: u32, flags: u64) -> u32 {
-    // SAFETY: the caller's own scratch space, not shared; the null check is what the verifier asks for.
+pub extern "C" fn enforcer_line_end(work: *mut Work, at: u32) -> u32 {
+    // SAFETY: as in `enforcer_controls`.
     let Some(w) = (unsafe { work.as_mut() }) else { return 1 };
-    let mut byte = 0;
-    while byte < 8 {
-        let at = offset + byte;
-        if flags >> (byte * 8 + 7) & 1 == 1 {
-            if at >= w.length {
-                return 1;
-            }
-            match byte_at(w, at) {
-                b'\n' if line_end(w, at) => return 1,
-                b'\r' if at + 1 < w.length && byte_at(w, at + 1) != b'\n' => w.odd |= Odd::CONTROL,
-                b'\n' | b'\r' | b'\t' | b' '..=0xff => {}
-                _ => w.odd |= Odd::CONTROL,
-            }
-        }
-        byte += 1;
-    }
-    0
+    u32::from(line_end(w, at))
 }
 
 /// A line ends at `at`. True when that ends the head, or nothing more can be noted.
@@ -92,9 +135,11 @@ fn line_end(w: &mut Work, at: u32) -> bool {
         w.end = if ended { at + 1 } else { 0 };
         return ended;
     }
-    match w.lines.get_mut(w.count as usize) {
-        Some(line) => *line = start << 16 | end,
-        None => return true,
+    let number = w.count as usize & (HEAD_LINES - 1);
+    w.lines[number] = start << 16 | end;
+    if number != 0 && is_worth_a_look(w, start) {
+        w.marked[w.marks as usize & (HEAD_LINES - 1)] = number as u32;
+        w.marks += 1;
     }
     w.count += 1;
     w.count as usize >= HEAD_LINES

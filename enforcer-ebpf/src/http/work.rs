@@ -38,9 +38,12 @@ pub struct Work {
     pub head: [u8; HEAD_WINDOW + SLACK],
     /// Each line that has ended: where it begins (upper half) and ends, without its end of line.
     pub lines: [u32; HEAD_LINES],
+    /// The numbers of those that may matter.
+    pub marked: [u32; HEAD_LINES],
     pub tokens: [Token; TOKENS],
-    /// Lines that have ended.
+    /// Lines that have ended, and those among them that are marked.
     pub count: u32,
+    pub marks: u32,
     /// Where the line that has not ended begins.
     pub line: u32,
     /// Where the head ends; 0 while it is open.
@@ -59,6 +62,9 @@ pub struct Work {
     pub found: u32,
     /// The tokens among them.
     pub named: u32,
+    /// The values among them that are searched for a pattern, and those that are lists of addresses.
+    pub searched: u32,
+    pub lists: u32,
     /// Tokens that were too long or too many.
     pub missed: u32,
     /// The value that is searched for a pattern, and which watch asks for it.
@@ -89,7 +95,7 @@ pub struct Work {
     /// Not zero: servers may differ about the path, or about the host.
     pub odd_path: u32,
     pub odd_host: u32,
-    /// Where reading the target stands.
+    /// Where reading the target, or searching for the end of a line, stands.
     pub cursor: u32,
     pub segment: u32,
     /// Digest of the host's name; 0 for none, and how many headers named it.
@@ -184,6 +190,16 @@ mod primitives {
         unsafe { *(work as *const u8).add(offset_of!(Work, head)).add(bounded(offset) as usize) }
     }
 
+    /// What the body of a loop gives. The compiler knows that a function returns 0 or 1, the verifier does not: told to it in a
+    /// way that the compiler cannot undo.
+    #[inline(always)]
+    pub fn zero_or_one(stop: u32) -> i64 {
+        let mut stop = u64::from(stop);
+        // SAFETY: arithmetic on one register.
+        unsafe { asm!("{0} &= 1", inout(reg) stop, options(pure, nomem, nostack)) };
+        stop as i64
+    }
+
     /// Calls `body` with 0, 1, ... until it gives 1.
     #[inline(always)]
     pub fn repeat(times: u32, body: Body, work: &mut Work) {
@@ -209,6 +225,10 @@ mod primitives {
         word_at(work, offset) as u8
     }
 
+    pub fn zero_or_one(stop: u32) -> i64 {
+        i64::from(stop & 1)
+    }
+
     pub fn repeat(times: u32, body: Body, work: &mut Work) {
         let mut turn = Turn { work };
         for index in 0..times {
@@ -221,4 +241,4 @@ mod primitives {
 
 #[cfg(target_arch = "bpf")]
 pub use primitives::bounded;
-pub use primitives::{byte_at, repeat, word_at};
+pub use primitives::{byte_at, repeat, word_at, zero_or_one};

@@ -17,6 +17,6 @@ mod standing;
 mod table;
 
 #[cfg(target_arch = "bpf")]
-pub use read::{enforcer_settle, enforcer_stand, reading, zero_or_one};
+pub use read::{enforcer_settle, enforcer_stand, reading};
 #[cfg(target_arch = "bpf")]
 pub use table::{alive, begin, find, forget, of_socket};

@@ -1,5 +1,4 @@
 //! Reads a segment from where the connection stands to its end: head, body, chunks, next head, as often as they come.
-use core::arch::asm;
 use core::ffi::c_void;
 
 use aya_ebpf::bindings::__sk_buff;
@@ -9,7 +8,7 @@ use enforcer_common::{Phase, Reason, ServiceRule};
 
 use super::held;
 use super::standing::{Standing, agrees, lose, stand};
-use crate::http::{self, Framing, Odd, ProxyHeader, Work, bounded};
+use crate::http::{self, Framing, Odd, ProxyHeader, Work, bounded, zero_or_one};
 use crate::refusal::at_most;
 use crate::request::holds;
 use crate::tc::{Case, case, work};
@@ -92,7 +91,7 @@ extern "C" fn step(_index: u32, reading: *mut Reading) -> i64 {
     let stop = match phase {
         Phase::Body | Phase::ChunkData => skip_body(case, phase),
         Phase::Head => match enforcer_head(skb) {
-            JUDGE => judge(),
+            JUDGE => judge(case),
             other => other,
         },
         Phase::Proxy => enforcer_proxy_header(skb),
@@ -103,21 +102,12 @@ extern "C" fn step(_index: u32, reading: *mut Reading) -> i64 {
     zero_or_one(stop)
 }
 
-/// The compiler knows what the functions above return, the verifier does not: told to it in a way the compiler cannot undo.
-#[inline(always)]
-pub fn zero_or_one(stop: u32) -> i64 {
-    let mut stop = u64::from(stop);
-    // SAFETY: arithmetic on one register.
-    unsafe { asm!("{0} &= 1", inout(reg) stop, options(pure, nomem, nostack)) };
-    stop as i64
-}
-
 /// The steps of a head that was read; each is verified by itself, and none needs the stack of another.
 #[inline(always)]
-fn judge() -> u32 {
-    places::enforcer_places();
+fn judge(case: &mut Case) -> u32 {
+    places::find(case);
     request::enforcer_subjects();
-    forwarded::judge_clients();
+    forwarded::judge_clients(case);
     let refused = request::enforcer_request();
     samples::enforcer_sample(refused);
     if refused == 0 {

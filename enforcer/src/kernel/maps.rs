@@ -13,11 +13,12 @@ use enforcer_common::{
 use super::KernelError;
 use super::filter::{self, Filter};
 use super::mapped::Mapped;
+use super::named::Named;
 use super::object::Sizes;
 use super::sources::Sources;
 
 /// Maps that are pinned: everything a program or an agent must find again. Scratch space is not among them.
-pub(super) const PINNED: [&str; 26] = [
+pub(super) const PINNED: [&str; 27] = [
     "ALLOW",
     "BUCKETS",
     "COUNTERS",
@@ -30,6 +31,7 @@ pub(super) const PINNED: [&str; 26] = [
     "HEARTBEAT",
     "IDENTITIES",
     "LAST_DENIAL",
+    "NAMED",
     "NOTICES",
     "PLACES",
     "SAMPLES",
@@ -66,6 +68,7 @@ pub(super) struct Maps {
     pub(super) service_counters: PerCpuHashMap<MapData, u32, ServiceCounters>,
     pub(super) flows: Counted<FlowKey, Rule>,
     pub(super) identities: Counted<IdentityKey, Rule>,
+    pub(super) named: Named,
     /// How far limited subjects have used up their rate, as `enforcer_common::Bucket`.
     pub(super) buckets: HashMap<MapData, IdentityKey, u64>,
     pub(super) services: Counted<ServiceKey, ServiceRule>,
@@ -109,6 +112,7 @@ impl Maps {
             service_counters: typed(ebpf, "SERVICE_COUNTERS")?,
             flows: Counted::new(typed(ebpf, "FLOWS")?, "flows", limits.flows, |_| 0)?,
             identities: Counted::new(typed(ebpf, "IDENTITIES")?, "identities", limits.identities, kind_of)?,
+            named: Named::new(mapped(ebpf, "NAMED", sizes.named as usize)?),
             services: Counted::new(typed(ebpf, "SERVICES")?, "services", SERVICE_PORTS, |_| 0)?,
             allow: Trie::new(typed(ebpf, "ALLOW")?, "allow", "allow", limits.allow)?,
             spill: Trie::new(typed(ebpf, "SPILL")?, "spill", "spill", limits.spill)?,
@@ -187,10 +191,16 @@ impl<K: aya::Pod + Ord, V: aya::Pod> Counted<K, V> {
 
     /// Counts what the kernel holds now.
     pub(super) fn recount(&mut self) -> Result<(), KernelError> {
+        self.recount_with(|_| ())
+    }
+
+    /// The same, and shows each key.
+    pub(super) fn recount_with(&mut self, mut show: impl FnMut(&K)) -> Result<(), KernelError> {
         let mut counts = [0; CLASSES];
         for key in self.map.keys() {
             let key = key.map_err(|error| unusable(self.name, &error))?;
             counts[(self.class)(&key) % CLASSES] += 1;
+            show(&key);
         }
         (self.used, self.used_by_class) = (counts.iter().sum(), counts);
         Ok(())

@@ -19,6 +19,7 @@ mod filter;
 mod hooks;
 mod mapped;
 mod maps;
+mod named;
 mod object;
 mod privileges;
 mod probe;

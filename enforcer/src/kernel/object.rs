@@ -4,7 +4,7 @@ use std::path::Path;
 use aya::maps::{Array, Map, MapData, MapInfo};
 use aya::programs::{SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
-use enforcer_common::{ABI_VERSION, Geometry, Settings, SipKey, WIDE_WORDS};
+use enforcer_common::{ABI_VERSION, Geometry, Settings, SipKey, WIDE_WORDS, named_words};
 
 use super::maps::{Maps, PINNED};
 use super::{Kernel, KernelError, Setup, bpffs, filter, monotonic};
@@ -38,6 +38,8 @@ pub(super) struct Sizes {
     pub(super) buckets6: u32,
     /// Words of the filter for cells, at most.
     pub(super) filter: u32,
+    /// Words of the filter of identities.
+    pub(super) named: u32,
     pub(super) geometry: Geometry,
 }
 
@@ -47,11 +49,12 @@ impl Sizes {
         let buckets4 = (limits.addresses_v4.saturating_mul(3) / 2 / 8).next_power_of_two().max(2);
         let buckets6 = (limits.addresses_v6.saturating_mul(5) / 2 / 4).next_power_of_two().max(2);
         let filter = filter::words(limits.addresses_v4.saturating_add(limits.addresses_v6));
-        Self { limits, buckets4, buckets6, filter, geometry: Geometry::new(key, buckets4, buckets6) }
+        let (named, geometry) = (named_words(limits.identities), Geometry::new(key, buckets4, buckets6));
+        Self { limits, buckets4, buckets6, filter, named, geometry }
     }
 
     /// The maps whose size is configured.
-    fn configured(&self) -> [(&'static str, u32); 14] {
+    fn configured(&self) -> [(&'static str, u32); 15] {
         let limits = &self.limits;
         [
             ("ALLOW", limits.allow),
@@ -63,6 +66,7 @@ impl Sizes {
             ("HEADS", limits.heads),
             ("IDENTITIES", limits.identities),
             ("SAMPLES", limits.sample_bytes),
+            ("NAMED", self.named),
             ("SESSION_USERS", limits.session_users),
             ("SOURCES4", self.buckets4),
             ("SOURCES6", self.buckets6),
@@ -244,5 +248,7 @@ fn first_settings(setup: &Setup, sizes: &Sizes) -> Settings {
         allow: 0,
         filter: filter::FIRST - 1,
         heads: setup.limits.heads,
+        named: sizes.named - 1,
+        pad: 0,
     }
 }

@@ -92,7 +92,9 @@ impl Kernel {
     /// The same for everything else that is counted.
     pub fn recount_small(&mut self) -> Result<(), KernelError> {
         self.maps.flows.recount()?;
-        self.maps.identities.recount()?;
+        let mut wanted = self.maps.named.nothing();
+        self.maps.identities.recount_with(|key| wanted.mark(key.digest()))?;
+        self.maps.named.replace(&wanted);
         self.maps.services.recount()?;
         self.maps.allow.reread()
     }
@@ -136,6 +138,8 @@ impl Kernel {
     pub fn put_identity(&mut self, key: IdentityKey, rule: Rule) -> Result<(), KernelError> {
         let limits = rule.action() == Action::Limit;
         let other_rate = limits && self.identity(&key)?.is_none_or(|held| held.rate() != rule.rate());
+        // Marked before it is filled: an entry must count from its first instant.
+        self.maps.named.mark(key.digest());
         self.maps.identities.put(key, rule)?;
         if other_rate {
             self.forget_bucket(&key);
