@@ -40,9 +40,9 @@ pub use settings::{Counter, Geometry, Settings};
 pub use sip::{Sip, SipKey, siphash};
 pub use source::{
     Bucket4, Bucket6, Cell, FILTER_LOAD, HOST, Home, Mark, Outcome, SourceRule, SpillKey, SpillRule, Spread,
-    WIDE_WORDS, always, home_of, host6, mark_of, marks_of, narrow, node_of, nodes_of, stratum_of, wide_mark,
+    WIDE_WORDS, always, gate_mask, home_of, host6, mark_of, marks_of, narrow, node_of, nodes_of, stratum_of, wide_mark,
 };
 pub use stream::{Held, Phase, Stream};
 
 /// Raised with every change that makes old maps unreadable to new programs, or new maps to old ones.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;

@@ -54,8 +54,8 @@ pub struct Settings {
     pub allow: u32,
     /// Words of the filter in use, minus one; a power of two minus one. It grows with the lists.
     pub filter: u32,
-    /// Zero.
-    pub pad: u32,
+    /// Words of the gate in use, minus one: [`crate::gate_mask`] of the filter's.
+    pub gate: u32,
 }
 
 /// A counter of packets (or requests) and their bytes.

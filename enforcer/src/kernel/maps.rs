@@ -17,7 +17,7 @@ use super::object::Sizes;
 use super::sources::Sources;
 
 /// Maps that are pinned: everything a program or an agent must find again. Scratch space is not among them.
-pub(super) const PINNED: [&str; 24] = [
+pub(super) const PINNED: [&str; 25] = [
     "ALLOW",
     "BUCKETS",
     "COUNTERS",
@@ -26,6 +26,7 @@ pub(super) const PINNED: [&str; 24] = [
     "EVENT_COUNTS",
     "FILTER",
     "FLOWS",
+    "GATE",
     "HEADS",
     "HEARTBEAT",
     "IDENTITIES",
@@ -88,6 +89,7 @@ impl Maps {
         let sources = Sources {
             filter: Filter::new(
                 mapped(ebpf, "FILTER", (WIDE_WORDS + sizes.filter) as usize)?,
+                mapped(ebpf, "GATE", sizes.gate() as usize)?,
                 sizes.geometry,
                 settings.get(&0, 0).map_or(0, |held| held.filter).max(filter::FIRST - 1),
             ),

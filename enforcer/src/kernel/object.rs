@@ -4,7 +4,7 @@ use std::path::Path;
 use aya::maps::{Array, Map, MapData, MapInfo};
 use aya::programs::{SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
-use enforcer_common::{ABI_VERSION, Geometry, Settings, SipKey, WIDE_WORDS};
+use enforcer_common::{ABI_VERSION, Geometry, Settings, SipKey, WIDE_WORDS, gate_mask};
 
 use super::maps::{Maps, PINNED};
 use super::{Kernel, KernelError, Setup, bpffs, filter, monotonic};
@@ -41,16 +41,21 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// Half to a quarter of the slots stay free, so that buckets seldom overflow.
+    /// At least a third of the slots (IPv6, whose buckets are smaller: nearly half) stay free, so that buckets seldom overflow.
     fn new(limits: Limits, key: SipKey) -> Self {
         let buckets4 = (limits.addresses_v4.saturating_mul(3) / 2 / 8).next_power_of_two().max(2);
-        let buckets6 = (limits.addresses_v6.saturating_mul(5) / 2 / 4).next_power_of_two().max(2);
+        let buckets6 = (limits.addresses_v6.saturating_mul(15) / 8 / 4).next_power_of_two().max(2);
         let filter = filter::words(limits.addresses_v4.saturating_add(limits.addresses_v6));
         Self { limits, buckets4, buckets6, filter, geometry: Geometry::new(key, buckets4, buckets6) }
     }
 
+    /// Words of the gate, at most.
+    pub(super) fn gate(&self) -> u32 {
+        gate_mask(self.filter - 1) + 1
+    }
+
     /// The maps whose size is configured.
-    fn configured(&self) -> [(&'static str, u32); 13] {
+    fn configured(&self) -> [(&'static str, u32); 14] {
         let limits = &self.limits;
         [
             ("ALLOW", limits.allow),
@@ -59,6 +64,7 @@ impl Sizes {
             ("EVENTS", limits.ring_bytes),
             ("FILTER", WIDE_WORDS + self.filter),
             ("FLOWS", limits.flows),
+            ("GATE", self.gate()),
             ("HEADS", limits.heads),
             ("IDENTITIES", limits.identities),
             ("SESSION_USERS", limits.session_users),
@@ -239,6 +245,6 @@ fn first_settings(setup: &Setup, sizes: &Sizes) -> Settings {
         flows: 0,
         allow: 0,
         filter: filter::FIRST - 1,
-        pad: 0,
+        gate: gate_mask(filter::FIRST - 1),
     }
 }
