@@ -24,6 +24,7 @@ mod reload;
 mod reports;
 mod server;
 mod start;
+mod tables;
 mod why;
 
 use std::path::Path;
