@@ -2,7 +2,7 @@
 //! `fdatasync` at the end.
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, Builder};
 
 use enforcer_common::Prefix;
 use enforcer_policy::{
@@ -104,7 +104,8 @@ impl Core {
         let Self { kernel, ledger, journal, .. } = self;
         let committed = thread::scope(|scope| {
             if is_long {
-                scope.spawn(|| kernel.sweep_filter(ledger.networks()));
+                // No thread to be had: the next comparison sweeps.
+                let _ = Builder::new().spawn_scoped(scope, || kernel.sweep_filter(ledger.networks()));
             }
             journal.commit()
         });

@@ -1,7 +1,9 @@
 //! A thread that writes the kernel's tables while another one decides. In: map operations, a group at a time. Out: those that
 //! failed. Never here: decisions, or what follows from a failure.
+use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, Builder};
 
 use enforcer_common::Prefix;
 use enforcer_policy::MapOp;
@@ -26,19 +28,24 @@ impl Tables {
     }
 }
 
-/// Runs `decide`; gives what failed once all that it had written is in the tables.
+/// Runs `decide`; gives what failed once all that it had written is in the tables. Where no thread can be had, that is done
+/// afterwards.
 pub(super) fn writing(kernel: &mut Kernel, decide: impl FnOnce(&Tables)) -> Vec<Failed> {
-    let (sender, receiver) = channel();
-    thread::scope(|scope| {
-        let writer = scope.spawn(move || carry_out(kernel, &receiver));
-        decide(&Tables(sender));
-        writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+    let (sender, groups) = channel();
+    let (groups, tables) = (Mutex::new(groups), Tables(sender));
+    let written = thread::scope(|scope| {
+        let writer = Builder::new().spawn_scoped(scope, || carry_out(kernel, &groups)).ok();
+        decide(&tables);
+        drop(tables);
+        writer.map(|writer| writer.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    written.unwrap_or_else(|| carry_out(kernel, &groups))
 }
 
-fn carry_out(kernel: &mut Kernel, groups: &Receiver<Vec<(u32, MapOp)>>) -> Vec<Failed> {
+fn carry_out(kernel: &mut Kernel, groups: &Mutex<Receiver<Vec<(u32, MapOp)>>>) -> Vec<Failed> {
     let mut failed = Vec::new();
-    for group in groups {
+    // Nobody else takes the lock while this thread has it: it is there because a receiver cannot be shared.
+    for group in groups.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         let prefixes: Vec<Prefix> = group.iter().filter_map(|(_, op)| network(op)).collect();
         kernel.warm_sources(&prefixes);
         for (number, op) in group {
