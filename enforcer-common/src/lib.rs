@@ -47,7 +47,7 @@ pub use settings::{Counter, Geometry, Settings};
 pub use sip::{Sip, SipKey, siphash};
 pub use source::{
     Bucket4, Bucket6, Cell, FILTER_LOAD, HOST, Home, Mark, Outcome, SourceRule, SpillKey, SpillRule, Spread,
-    WIDE_WORDS, always, home_of, host6, mark_of, marks_of, narrow, node_of, nodes_of, stratum_of, wide_mark,
+    WIDE_WORDS, always, gate_mask, home_of, host6, mark_of, marks_of, narrow, node_of, nodes_of, stratum_of, wide_mark,
 };
 pub use stream::{Held, Phase, Stream};
 

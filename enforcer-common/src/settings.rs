@@ -58,8 +58,8 @@ pub struct Settings {
     pub heads: u32,
     /// Words of the filter of identities, minus one; a power of two minus one.
     pub named: u32,
-    /// Zero.
-    pub pad: u32,
+    /// Words of the gate in use, minus one: [`crate::gate_mask`] of the filter's.
+    pub gate: u32,
 }
 
 /// A counter of packets (or requests) and their bytes.

@@ -1,4 +1,4 @@
-//! Owns the source tables (`FILTER`, `SOURCES4`, `SOURCES6`, `SPILL`): is this address blocked?
+//! Owns the source tables (`GATE`, `FILTER`, `SOURCES4`, `SOURCES6`, `SPILL`): is this address blocked?
 //!
 //! The layout is told in `enforcer_common::source`. All but the spill trie are written through `mmap` by the agent.
 use aya_ebpf::{
@@ -19,6 +19,8 @@ const STRATA: u32 = 32;
 const SPILL_DEPTH: u32 = 8;
 
 #[btf_map]
+static GATE: Array<u64, 2, MMAPABLE> = Array::new();
+#[btf_map]
 static FILTER: Array<u64, 2, MMAPABLE> = Array::new();
 #[btf_map]
 static SOURCES4: Array<Bucket4, 2, MMAPABLE> = Array::new();
@@ -27,24 +29,26 @@ static SOURCES6: Array<Bucket6, 2, MMAPABLE> = Array::new();
 #[btf_map]
 static SPILL: LpmTrie<Address, SpillRule, 65_536> = LpmTrie::new();
 
-/// What the tables say of `source`. A clean address costs one array read, or two where wide networks are listed.
+/// What the tables say of `source`. Most clean addresses cost one array read, that of the gate; wide networks cost one more.
 ///
-/// Filter and bucket are found by the address alone, so under attack, when the processor expects a hit, it reads both at once.
+/// All three places are found by the address alone, so under attack, when the processor expects a hit, it reads them at once.
 #[inline(always)]
 pub fn judge(source: Halves, settings: &Settings) -> Outcome {
     let cell = Cell::of(source, &settings.geometry);
+    let in_use = if source.is_v4() { settings.strata4 } else { settings.strata6 };
+    let gate = cell.gate(settings.gate);
+    if !GATE.get(gate.word).is_some_and(|word| *word & gate.bits != 0) {
+        let wide = in_use ^ narrow(source.is_v4(), in_use);
+        return if wide == 0 { Outcome::CLEAN } else { networks(source, settings, wide, u64::MAX) };
+    }
     let Some(word) = FILTER.get(cell.word(settings.filter)) else { return Outcome::CLEAN };
     let unset = !*word;
     let outcome = host(source, settings, unset);
-    let in_use = if source.is_v4() { settings.strata4 } else { settings.strata6 };
     if in_use == 0 || outcome.has(Outcome::REFUSE) {
         return outcome;
     }
-    let strata = strata(source, settings, in_use, unset & cell.networks() == 0);
-    if strata == 0 {
-        return outcome;
-    }
-    outcome.and(Outcome(enforcer_networks(source.high, source.low, strata, unset)))
+    let narrow = if unset & cell.networks() == 0 { 0 } else { narrow(source.is_v4(), in_use) };
+    outcome.and(networks(source, settings, in_use ^ narrow, unset))
 }
 
 /// What is said of the address itself, if the filter does not exclude it: `unset` are the bits that its word does not have.
@@ -61,18 +65,15 @@ fn host(source: Halves, settings: &Settings, unset: u64) -> Outcome {
     })
 }
 
-/// The strata that may hold the address: those of its cell when the filter tells of networks there, and the wide ones.
+/// What networks say of the address: of the strata `left`, less the wide ones if it lies in none of those.
 #[inline(always)]
-fn strata(source: Halves, settings: &Settings, in_use: u32, told: bool) -> u32 {
+fn networks(source: Halves, settings: &Settings, left: u32, unset: u64) -> Outcome {
     let v4 = source.is_v4();
-    let (narrow, always) = (narrow(v4, in_use), always(v4, in_use));
-    let wide = in_use ^ narrow ^ always;
-    let strata = always | if told { narrow } else { 0 };
-    if wide == 0 {
-        return strata;
-    }
+    let wide = left ^ narrow(v4, left) ^ always(v4, left);
     let asked = wide_mark(source, &settings.geometry);
-    if FILTER.get(asked.word).is_some_and(|word| *word & asked.bits != 0) { strata | wide } else { strata }
+    let is_outside = wide != 0 && FILTER.get(asked.word).is_some_and(|word| *word & asked.bits == 0);
+    let left = if is_outside { left ^ wide } else { left };
+    if left == 0 { Outcome::CLEAN } else { Outcome(enforcer_networks(source.high, source.low, left, unset)) }
 }
 
 /// What is said of a single IPv4 address. A function of its own (with a name the verifier can see), so that it is verified

@@ -117,7 +117,7 @@ pub(crate) fn network(text: &str) -> Result<Network, PrefixError> {
     if address.contains('%') {
         return Err(PrefixError::Zone);
     }
-    let Ok(v6) = address.parse::<Ipv6Addr>() else {
+    let Some(v6) = v6(address.as_bytes()).or_else(|| address.parse().ok()) else {
         return Err(PrefixError::NotAnAddress);
     };
     sized(Address::v6(v6.octets()), length.as_bytes(), 128)
@@ -170,6 +170,46 @@ fn v4(text: &[u8]) -> Option<(Address, &[u8])> {
     Some((Address::v4(octets), text.get(at..)?))
 }
 
+/// Reads the forms of IPv6 that lists are full of: groups, and one gap at most. The rest (IPv4 at the end) and all errors are
+/// left to `std`, which looks for IPv4 at every group.
+fn v6(text: &[u8]) -> Option<Ipv6Addr> {
+    let (mut groups, mut count, mut gap) = ([0_u16; 8], 0, None);
+    let mut rest = text;
+    if let Some(after) = rest.strip_prefix(b"::") {
+        (gap, rest) = (Some(0), after);
+    }
+    while !rest.is_empty() {
+        let (group, after) = group(rest)?;
+        *groups.get_mut(count)? = group;
+        count += 1;
+        rest = match after {
+            [] => break,
+            [b':', b':', after @ ..] if gap.is_none() => {
+                gap = Some(count);
+                after
+            }
+            [b':', after @ ..] if !after.is_empty() => after,
+            _ => return None,
+        };
+    }
+    let missing = groups.len() - count;
+    match gap {
+        None if missing == 0 => {}
+        Some(at) if missing > 0 => groups[at..].rotate_right(missing),
+        None | Some(_) => return None,
+    }
+    Some(Ipv6Addr::from(groups))
+}
+
+/// One to four hexadecimal digits from the front, and what follows them.
+fn group(text: &[u8]) -> Option<(u16, &[u8])> {
+    let digits = text.iter().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let (group, rest) = text.split_at(digits);
+    let value = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or(0);
+    let number = group.iter().fold(0, |number, byte| number << 4 | value(byte));
+    Some((u16::try_from(number).ok()?, rest)).filter(|_| digits > 0)
+}
+
 /// A number up to 255 in plain digits, without leading zeros.
 fn decimal(digits: &[u8]) -> Option<u8> {
     let number = match *digits {
@@ -192,6 +232,32 @@ mod tests {
 
     fn v4_of(text: &str) -> Prefix {
         parse_prefix(text).unwrap()
+    }
+
+    #[test]
+    fn the_quick_way_reads_ipv6_as_std_does() {
+        let words = [
+            "::",
+            "::1",
+            "1::",
+            "1:2:3:4:5:6:7:8",
+            "1:2:3:4:5:6:7::",
+            "::2:3:4:5:6:7:8",
+            "1:2:3:4::5:6:7:8",
+            "1::2::3",
+            ":::",
+            "1:",
+            ":1",
+            "::1:",
+            "12345::",
+            "2001:DB8::a",
+            "1:2:3:4:5:6:7:8:9",
+            "1:2:3:4:5:6:7:8::",
+            "g::",
+        ];
+        for word in words {
+            assert_eq!(v6(word.as_bytes()), word.parse().ok(), "{word}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use enforcer_tests::Agent;
 pub(crate) struct Kernel {
     /// Of all pinned maps.
     pub(crate) all: u64,
-    /// Of the tables of addresses and networks: filter, buckets of this family, spill.
+    /// Of the tables of addresses and networks: gate, filter, buckets of this family, spill.
     pub(crate) tables: u64,
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn kernel(agent: &Agent, family: &str) -> anyhow::Result<Kernel> {
         let entry = entry?;
         let bytes = locked(&entry.path())?;
         kernel.all += bytes;
-        if ["FILTER", "SPILL", family].iter().any(|name| entry.file_name() == *name) {
+        if ["FILTER", "GATE", "SPILL", family].iter().any(|name| entry.file_name() == *name) {
             kernel.tables += bytes;
         }
     }

@@ -1,10 +1,12 @@
-//! The filter: one word that tells whether an address needs a look into the tables at all.
+//! Gate and filter: a bit, then a word, that tell whether an address needs a look into the tables at all.
 //!
-//! A Bloom filter whose bits for one **cell** (an IPv4 /24, an IPv6 /48) lie in one word, about eight entries to a word. A clean
-//! address costs one read of a table that is small enough to stay in the processor's cache, and one address in thirty is
-//! looked up in vain. Short lists use few words: the filter doubles as it fills (see the agent's `kernel::filter`).
+//! Both speak of a **cell**: an IPv4 /24, an IPv6 /48. The **gate** has one bit for each cell with an entry, whatever that is. Long
+//! lists leave it a few bits for each entry, so that it stays in the processor's own cache, which it may have to share; most
+//! clean addresses go no further. The **filter** is a Bloom filter whose bits for one cell lie in one word, about eight entries to
+//! a word: of the clean addresses that reach it, one in thirty is looked up in vain. Short lists use few words of both: they
+//! double as they fill (see the agent's `kernel::filter`).
 //!
-//! It never says no to what is listed. It may say yes to what was taken off, until the agent sweeps it.
+//! They never say no to what is listed. They may say yes to what was taken off, until the agent sweeps them.
 use super::fold;
 use super::home::{HOST, stratum_of};
 use crate::{Geometry, Halves, Prefix};
@@ -16,6 +18,23 @@ const WIDE_EACH: u32 = 1 << 14;
 /// Entries for each further word: with more, too many clean addresses are looked up; with fewer, too much of it is not in
 /// the cache.
 pub const FILTER_LOAD: u32 = 8;
+
+/// Words up to which the gate grows with the filter: what a processor keeps close at hand.
+const GATE_CLOSE: u32 = 1 << 14;
+/// Beyond, the gate has one word for so many of the filter.
+const GATE_SHARE: u32 = 4;
+
+/// Words of the gate in use, minus one, while `mask + 1` words for cells are.
+pub const fn gate_mask(mask: u32) -> u32 {
+    let words = mask / GATE_SHARE + 1;
+    if mask < GATE_CLOSE {
+        mask
+    } else if words < GATE_CLOSE {
+        GATE_CLOSE - 1
+    } else {
+        words - 1
+    }
+}
 
 /// Strata of networks no wider than a cell or eight of them: IPv4 /21 and IPv6 /45 and longer.
 const NARROW4: u32 = 0xe000_0000;
@@ -48,6 +67,12 @@ impl Cell {
     #[inline(always)]
     pub const fn word(self, mask: u32) -> u32 {
         WIDE_WORDS + ((self.0 >> 20) as u32 & mask)
+    }
+
+    /// Its bit of the gate, while `mask + 1` words of that are in use.
+    #[inline(always)]
+    pub const fn gate(self, mask: u32) -> Mark {
+        Mark { word: (self.0 >> 20) as u32 & mask, bits: 1 << (self.0 >> 40 & 63) }
     }
 
     /// The bits that any network in it sets.
@@ -132,8 +157,9 @@ pub const fn mark_of(address: Halves, stratum: u32, geometry: &Geometry, mask: u
     }
 }
 
-/// Everything that a network sets: the marks of all the cells (or /20s, or /32s) that it touches.
-pub fn marks_of(prefix: Prefix, geometry: &Geometry, mask: u32) -> impl Iterator<Item = Mark> {
+/// Everything that a network sets: the marks of all the cells (or /20s, or /32s) that it touches, each with the one in the
+/// gate that goes with it.
+pub fn marks_of(prefix: Prefix, geometry: &Geometry, mask: u32) -> impl Iterator<Item = (Option<Mark>, Mark)> {
     let (first, v4, stratum) = (prefix.address().halves(), prefix.is_v4(), stratum_of(prefix));
     let is_narrow = stratum == HOST || narrow(v4, 1 << stratum) != 0;
     let width = match (v4, is_narrow) {
@@ -144,8 +170,12 @@ pub fn marks_of(prefix: Prefix, geometry: &Geometry, mask: u32) -> impl Iterator
     };
     let is_told = stratum == HOST || always(v4, 1 << stratum) == 0;
     let count = if is_told { 1_u64 << u32::saturating_sub(width, u32::from(prefix.length())) } else { 0 };
-    let geometry = *geometry;
-    (0..count).filter_map(move |at| mark_of(first.block(at, width), stratum, &geometry, mask))
+    let (geometry, gates) = (*geometry, gate_mask(mask));
+    (0..count).filter_map(move |at| {
+        let block = first.block(at, width);
+        let gate = is_narrow.then(|| Cell::of(block, &geometry).gate(gates));
+        Some((gate, mark_of(block, stratum, &geometry, mask)?))
+    })
 }
 
 #[cfg(test)]
@@ -172,9 +202,18 @@ mod tests {
             let inside = Address::v6(inside.to_be_bytes()).halves();
             prop_assume!(inside.is_v4() == prefix.is_v4());
             if let Some(asked) = mark_of(inside, stratum_of(prefix), &GEOMETRY, MASK) {
-                let mut words = BTreeMap::new();
-                marks_of(prefix, &GEOMETRY, MASK).for_each(|mark| *words.entry(mark.word).or_insert(0) |= mark.bits);
+                let (mut words, mut gate) = (BTreeMap::new(), BTreeMap::new());
+                for (opened, mark) in marks_of(prefix, &GEOMETRY, MASK) {
+                    *words.entry(mark.word).or_insert(0) |= mark.bits;
+                    if let Some(opened) = opened {
+                        *gate.entry(opened.word).or_insert(0) |= opened.bits;
+                    }
+                }
                 prop_assert!(words.get(&asked.word).is_some_and(|word| !word & asked.bits == 0));
+                let stratum = stratum_of(prefix);
+                let asked = Cell::of(inside, &GEOMETRY).gate(gate_mask(MASK));
+                let passes_wide = stratum != HOST && narrow(base.is_v4(), 1 << stratum) == 0;
+                prop_assert!(passes_wide || gate.get(&asked.word).is_some_and(|word| word & asked.bits != 0));
             }
         }
 
@@ -183,6 +222,17 @@ mod tests {
             let cell = Cell::of(base.halves(), &GEOMETRY);
             let (before, after) = (cell.word(MASK), cell.word(MASK << 1 | 1));
             prop_assert!(after == before || after == before + MASK + 1);
+        }
+
+        #[test]
+        fn the_gate_grows_like_the_filter_or_not_at_all(base in any_address(), power in 6_u32..24) {
+            let mask = (1 << power) - 1;
+            let (small, large) = (gate_mask(mask), gate_mask(mask << 1 | 1));
+            prop_assert!(large == small || large == small << 1 | 1);
+            let cell = Cell::of(base.halves(), &GEOMETRY);
+            let (before, after) = (cell.gate(small), cell.gate(large));
+            prop_assert_eq!(before.bits, after.bits);
+            prop_assert!(after.word == before.word || after.word == before.word + small + 1);
         }
     }
 
@@ -193,12 +243,27 @@ mod tests {
         let geometry = Geometry::new(SipKey([11, 12]), 8, 8);
         let host = |number: u32| Address::v4(number.wrapping_mul(0x9e37_79b1).to_be_bytes());
         for number in 0..WORDS * FILTER_LOAD {
-            marks_of(Prefix::host(host(number)), &geometry, MASK).for_each(|m| filter[m.word as usize] |= m.bits);
+            marks_of(Prefix::host(host(number)), &geometry, MASK).for_each(|(_, m)| filter[m.word as usize] |= m.bits);
         }
         let in_vain = (1..=100_000).filter(|number| {
             let asked = mark_of(host(number + (1 << 24)).halves(), HOST, &geometry, MASK).unwrap();
             !filter[asked.word as usize] & asked.bits == 0
         });
         assert!((2_000..5_000).contains(&in_vain.count()));
+    }
+
+    #[test]
+    fn four_clean_addresses_in_ten_pass_the_gate_of_a_million() {
+        let mask = gate_mask(0x1_ffff);
+        let mut gate = vec![0_u64; mask as usize + 1];
+        let geometry = Geometry::new(SipKey([11, 12]), 8, 8);
+        let asked = |number: u32| {
+            Cell::of(Address::v4(number.wrapping_mul(0x9e37_79b1).to_be_bytes()).halves(), &geometry).gate(mask)
+        };
+        assert_eq!(gate.len() * 8, 256 << 10);
+        (0..1_000_000).map(asked).for_each(|mark| gate[mark.word as usize] |= mark.bits);
+        let passed =
+            (1..=100_000).map(|number| asked(number + (1 << 24))).filter(|m| gate[m.word as usize] & m.bits != 0);
+        assert!((34_000..42_000).contains(&passed.count()));
     }
 }

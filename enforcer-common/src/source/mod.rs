@@ -20,7 +20,9 @@ mod home;
 mod rule;
 
 pub use bucket::{Bucket4, Bucket6, SpillKey, SpillRule};
-pub use filter::{Cell, FILTER_LOAD, Mark, Spread, WIDE_WORDS, always, mark_of, marks_of, narrow, wide_mark};
+pub use filter::{
+    Cell, FILTER_LOAD, Mark, Spread, WIDE_WORDS, always, gate_mask, mark_of, marks_of, narrow, wide_mark,
+};
 pub use home::{HOST, Home, home_of, host6, node_of, nodes_of, stratum_of};
 pub use rule::{Outcome, SourceRule};
 

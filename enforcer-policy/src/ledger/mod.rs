@@ -180,6 +180,11 @@ impl Ledger {
         self.table.after(None).map(Row::decision)
     }
 
+    /// The networks that decisions speak of, in no order.
+    pub fn networks(&self) -> impl Iterator<Item = Prefix> {
+        self.table.slots().filter_map(|(_, row)| row.network())
+    }
+
     /// Up to `limit` decisions that pass `filter`, oldest id first, from the one after `after`.
     ///
     /// A decision that exists while all pages are read is on exactly one of them.

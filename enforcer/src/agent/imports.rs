@@ -1,13 +1,18 @@
 //! Lists: the same order for many subjects. In: chunks. Out: progress, then a report. One journal record per chunk, one
 //! `fdatasync` at the end.
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::thread::{self, Builder};
 
 use enforcer_common::Prefix;
-use enforcer_policy::{Change, Clock, Decision, DecisionId, Moment, Note, Order, Origin, Scope, Subject, put, remove};
+use enforcer_policy::{
+    Blocked, Change, Clock, Decision, DecisionId, Ledger, Moment, Note, Order, Origin, Scope, Subject, put, remove,
+};
 
 use super::clock;
 use super::core::Core;
 use super::orders::{note, token};
+use super::tables::{Failed, GROUP, writing};
 use crate::apply::apply_one;
 use crate::kernel::{KernelError, monotonic};
 use crate::store::Record;
@@ -26,8 +31,8 @@ pub(super) struct Import {
     clock: Clock,
 }
 
-/// Items whose places in the tables are read ahead.
-const GROUP: usize = 64;
+/// A second thread is worth its while for so many items.
+const SHARED_AT: usize = 4096;
 /// Lists of at least one in so many decisions leave a filter that is swept.
 const SWEPT_AT: u64 = 8;
 
@@ -55,20 +60,14 @@ impl Core {
         import.clock = clock::both();
         import.arrived = import.clock.kernel;
         import.done += items.len() as u64;
-        let mut rejected = Rejections::default();
         let mut records = Batch::new(import);
         self.ledger.reserve(items.len());
-        let mut index = 0;
-        let mut items = items.into_iter();
-        while items.len() != 0 {
-            self.warm(items.as_slice());
-            for item in items.by_ref().take(GROUP) {
-                if let Err(reason) = self.import_item(import, item, &mut records) {
-                    rejected.push(index, &reason);
-                }
-                index += 1;
-            }
-        }
+        let is_large = items.len() >= SHARED_AT && items.iter().all(|item| network(item).is_some());
+        let rejected = if is_large && !import.start.remove && self.kernel.has_room_for(items.len()) {
+            self.put_all(import, &items, &mut records)
+        } else {
+            self.one_by_one(import, items, &mut records)
+        };
         import.report.rejected += rejected.len() as u64;
         for record in records.finish() {
             if let Err(error) = self.journal.append(&record) {
@@ -78,14 +77,21 @@ impl Core {
         ImportProgress { done: import.done, rejected }
     }
 
-    /// The tables for the next group are read while nothing waits for them.
-    fn warm(&self, items: &[ImportItem]) {
-        let network = |item: &ImportItem| match item {
-            ImportItem::Network(prefix) => Some(*prefix),
-            ImportItem::Token(_) => None,
-        };
-        let group: Vec<Prefix> = items.iter().take(GROUP).filter_map(network).collect();
-        self.kernel.warm_sources(&group);
+    fn one_by_one(&mut self, import: &mut Import, items: Vec<ImportItem>, records: &mut Batch) -> Rejections {
+        let mut rejected = Rejections::default();
+        let mut index = 0;
+        let mut items = items.into_iter();
+        while items.len() != 0 {
+            let group: Vec<Prefix> = items.as_slice().iter().take(GROUP).filter_map(network).collect();
+            self.kernel.warm_sources(&group);
+            for item in items.by_ref().take(GROUP) {
+                if let Err(reason) = self.import_item(import, item, records) {
+                    rejected.push(index, &reason);
+                }
+                index += 1;
+            }
+        }
+        rejected
     }
 
     /// Ends an import: makes it durable.
@@ -93,11 +99,20 @@ impl Core {
         let took = clock::since(import.arrived);
         self.enforcement.observe(took);
         import.report.enforced_in = Some(took);
-        // A short list leaves that to the next comparison.
-        if import.done * SWEPT_AT >= self.ledger.len() as u64 {
-            self.sweep_filter();
+        // A short list leaves the sweep to the next comparison; a long one's is done while the disk is waited for.
+        let is_long = import.done * SWEPT_AT >= self.ledger.len() as u64;
+        let Self { kernel, ledger, journal, .. } = self;
+        let committed = thread::scope(|scope| {
+            if is_long {
+                // No thread to be had: the next comparison sweeps.
+                let _ = Builder::new().spawn_scoped(scope, || kernel.sweep_filter(ledger.networks()));
+            }
+            journal.commit()
+        });
+        if let Err(error) = committed {
+            self.problems.insert("journal", format!("a list is enforced but not saved: {error}"));
         }
-        // A problem for `status`, and noted there.
+        // Writes the journal anew after a problem. What remains of it is noted for `status`.
         let _ = self.keep(&[]);
         import.report
     }
@@ -118,34 +133,62 @@ impl Core {
     }
 
     fn put_on(&mut self, import: &mut Import, subject: Subject, records: &mut Batch) -> Result<(), String> {
-        let order = Order {
-            subject,
-            scope: import.scope.clone(),
-            action: import.start.action,
-            rate: import.start.rate,
-            until: import.until,
-            shorten: import.start.shorten,
-            wide: import.start.wide,
-            note: Arc::clone(&import.note),
-        };
         let entropy = self.entropy();
-        let blocked = self.ledger.block(order, import.note.created, entropy).map_err(|refusal| refusal.to_string())?;
-        let counter = match blocked.change {
-            Change::Unchanged => {
-                import.report.unchanged += 1;
-                return Ok(());
-            }
-            Change::Added => &mut import.report.added,
-            Change::Extended => &mut import.report.extended,
-            Change::Changed | Change::Shortened => &mut import.report.changed,
-        };
-        let decision = blocked.decision;
+        let Some((decision, change)) = decide(&mut self.ledger, import, subject, entropy)? else { return Ok(()) };
         if let Err(error) = apply_one(&mut self.kernel, &put(&decision, &import.clock)) {
-            return Err(self.no_room(&decision, blocked.change, &error));
+            return Err(self.no_room(&decision, change, &error));
         }
-        *counter += 1;
-        records.put(decision, blocked.change);
+        import.count(change);
+        records.put(decision, change);
         Ok(())
+    }
+
+    /// A chunk of networks that all find room: this thread decides, another one writes the tables.
+    fn put_all(&mut self, import: &mut Import, items: &[ImportItem], records: &mut Batch) -> Rejections {
+        let (entropy, mut rejected) = (self.entropy(), Rejections::default());
+        let Self { ledger, kernel, .. } = self;
+        let failed = writing(kernel, |tables| {
+            for (first, group) in (0..).step_by(GROUP).zip(items.chunks(GROUP)) {
+                let mut ops = Vec::with_capacity(GROUP);
+                for (index, prefix) in (first..).zip(group.iter().filter_map(network)) {
+                    match decide(ledger, import, Subject::Ip(prefix), entropy) {
+                        Ok(None) => {}
+                        Ok(Some((decision, change))) => {
+                            ops.push((index, put(&decision, &import.clock)));
+                            import.count(change);
+                            records.put(decision, change);
+                        }
+                        Err(reason) => rejected.push(index, &reason),
+                    }
+                }
+                tables.write(ops);
+            }
+        });
+        self.take_back(import, items, &failed, records);
+        for (index, error) in &failed {
+            rejected.push(*index, &error.to_string());
+        }
+        rejected
+    }
+
+    /// What the kernel could not take is taken back, where it is new. (A line that repeats such an entry counts as unchanged.)
+    fn take_back(&mut self, import: &mut Import, items: &[ImportItem], failed: &[Failed], records: &mut Batch) {
+        let lost: HashSet<Prefix> =
+            failed.iter().filter_map(|(index, _)| items.get(*index as usize).and_then(network)).collect();
+        if lost.is_empty() {
+            return;
+        }
+        records.added.retain(|(id, prefix)| {
+            let is_lost = lost.contains(prefix);
+            if is_lost {
+                self.ledger.unblock_id(*id);
+                import.report.added -= 1;
+            }
+            !is_lost
+        });
+        for (_, error) in failed {
+            self.note_if_full(error);
+        }
     }
 
     /// The kernel could not take it: what is new is taken back; what was there before stays there, with the old end.
@@ -167,6 +210,54 @@ impl Core {
         import.report.removed += 1;
         records.removed.push(decision.id);
         Ok(())
+    }
+}
+
+impl Import {
+    fn order(&self, subject: Subject) -> Order {
+        Order {
+            subject,
+            scope: self.scope.clone(),
+            action: self.start.action,
+            rate: self.start.rate,
+            until: self.until,
+            shorten: self.start.shorten,
+            wide: self.start.wide,
+            note: Arc::clone(&self.note),
+        }
+    }
+
+    fn count(&mut self, change: Change) {
+        let counter = match change {
+            Change::Added => &mut self.report.added,
+            Change::Extended => &mut self.report.extended,
+            Change::Changed | Change::Shortened => &mut self.report.changed,
+            Change::Unchanged => &mut self.report.unchanged,
+        };
+        *counter += 1;
+    }
+}
+
+/// Enters an order into the ledger; nothing comes out when nothing changes.
+fn decide(
+    ledger: &mut Ledger,
+    import: &mut Import,
+    subject: Subject,
+    entropy: u32,
+) -> Result<Option<(Decision, Change)>, String> {
+    let blocked = ledger.block(import.order(subject), import.note.created, entropy);
+    let Blocked { decision, change } = blocked.map_err(|refusal| refusal.to_string())?;
+    if change == Change::Unchanged {
+        import.count(change);
+        return Ok(None);
+    }
+    Ok(Some((decision, change)))
+}
+
+fn network(item: &ImportItem) -> Option<Prefix> {
+    match item {
+        ImportItem::Network(prefix) => Some(*prefix),
+        ImportItem::Token(_) => None,
     }
 }
 

@@ -26,6 +26,7 @@ mod reports;
 mod samples;
 mod server;
 mod start;
+mod tables;
 mod why;
 
 use std::path::Path;

@@ -91,7 +91,7 @@ impl Core {
 
     /// Clears what the filter holds in vain: removals and its own growth leave marks that are nobody's.
     pub(super) fn sweep_filter(&mut self) {
-        self.kernel.sweep_filter(self.ledger.iter().filter_map(|decision| decision.subject.network()));
+        self.kernel.sweep_filter(self.ledger.networks());
     }
 
     fn small_differences(&self) -> Result<Vec<MapOp>, KernelError> {

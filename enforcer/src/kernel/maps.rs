@@ -18,7 +18,7 @@ use super::object::Sizes;
 use super::sources::Sources;
 
 /// Maps that are pinned: everything a program or an agent must find again. Scratch space is not among them.
-pub(super) const PINNED: [&str; 27] = [
+pub(super) const PINNED: [&str; 28] = [
     "ALLOW",
     "BUCKETS",
     "COUNTERS",
@@ -27,6 +27,7 @@ pub(super) const PINNED: [&str; 27] = [
     "EVENT_COUNTS",
     "FILTER",
     "FLOWS",
+    "GATE",
     "HEADS",
     "HEARTBEAT",
     "IDENTITIES",
@@ -95,6 +96,7 @@ impl Maps {
         let sources = Sources {
             filter: Filter::new(
                 mapped(ebpf, "FILTER", (WIDE_WORDS + sizes.filter) as usize)?,
+                mapped(ebpf, "GATE", sizes.gate() as usize)?,
                 sizes.geometry,
                 settings.get(&0, 0).map_or(0, |held| held.filter).max(filter::FIRST - 1),
             ),

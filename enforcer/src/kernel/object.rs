@@ -4,7 +4,7 @@ use std::path::Path;
 use aya::maps::{Array, Map, MapData, MapInfo};
 use aya::programs::{SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
-use enforcer_common::{ABI_VERSION, Geometry, Settings, SipKey, WIDE_WORDS, named_words};
+use enforcer_common::{ABI_VERSION, Geometry, Settings, SipKey, WIDE_WORDS, gate_mask, named_words};
 
 use super::maps::{Maps, PINNED};
 use super::{Kernel, KernelError, Setup, bpffs, filter, monotonic};
@@ -44,17 +44,22 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// Half to a quarter of the slots stay free, so that buckets seldom overflow.
+    /// At least a third of the slots (IPv6, whose buckets are smaller: nearly half) stay free, so that buckets seldom overflow.
     fn new(limits: Limits, key: SipKey) -> Self {
         let buckets4 = (limits.addresses_v4.saturating_mul(3) / 2 / 8).next_power_of_two().max(2);
-        let buckets6 = (limits.addresses_v6.saturating_mul(5) / 2 / 4).next_power_of_two().max(2);
+        let buckets6 = (limits.addresses_v6.saturating_mul(15) / 8 / 4).next_power_of_two().max(2);
         let filter = filter::words(limits.addresses_v4.saturating_add(limits.addresses_v6));
         let (named, geometry) = (named_words(limits.identities), Geometry::new(key, buckets4, buckets6));
         Self { limits, buckets4, buckets6, filter, named, geometry }
     }
 
+    /// Words of the gate, at most.
+    pub(super) fn gate(&self) -> u32 {
+        gate_mask(self.filter - 1) + 1
+    }
+
     /// The maps whose size is configured.
-    fn configured(&self) -> [(&'static str, u32); 15] {
+    fn configured(&self) -> [(&'static str, u32); 16] {
         let limits = &self.limits;
         [
             ("ALLOW", limits.allow),
@@ -63,6 +68,7 @@ impl Sizes {
             ("EVENTS", limits.ring_bytes),
             ("FILTER", WIDE_WORDS + self.filter),
             ("FLOWS", limits.flows),
+            ("GATE", self.gate()),
             ("HEADS", limits.heads),
             ("IDENTITIES", limits.identities),
             ("SAMPLES", limits.sample_bytes),
@@ -249,6 +255,6 @@ fn first_settings(setup: &Setup, sizes: &Sizes) -> Settings {
         filter: filter::FIRST - 1,
         heads: setup.limits.heads,
         named: sizes.named - 1,
-        pad: 0,
+        gate: gate_mask(filter::FIRST - 1),
     }
 }

@@ -48,6 +48,13 @@ pub(super) enum Placed {
     NoRoom,
 }
 
+impl Held {
+    /// True for a slot without an entry: the rule comes first and goes last with IPv4, the tag with IPv6.
+    fn is_vacant(&self) -> bool {
+        if self.v4 { self.rule.raw() == 0 } else { self.tag <= FREED }
+    }
+}
+
 impl Sources {
     /// Counts what the tables hold.
     pub(super) fn recount(&mut self) {
@@ -71,11 +78,14 @@ impl Sources {
     pub(super) fn put(&mut self, prefix: Prefix, rule: SourceRule) -> Placed {
         let (home, rule) = (self.home(prefix), rule.at(node_of(prefix)));
         let v4 = prefix.address().is_v4();
-        if let Some(held) = self.find(prefix) {
-            self.write(Held { rule, ..held });
-            return Placed::Replaced;
-        }
-        let Some(place) = self.vacancy(v4, home) else { return Placed::NoRoom };
+        let place = match self.seek(home, prefix) {
+            (Some(held), _) => {
+                self.write(Held { rule, ..held });
+                return Placed::Replaced;
+            }
+            (None, None) => return Placed::NoRoom,
+            (None, Some(place)) => place,
+        };
         self.filter.mark(prefix);
         self.write(Held { v4, tag: home.tag, check: home.check, rule, place });
         if v4 {
@@ -107,11 +117,7 @@ impl Sources {
 
     /// The entry of exactly this network.
     pub(super) fn find(&self, prefix: Prefix) -> Option<Held> {
-        let (home, node) = (self.home(prefix), node_of(prefix));
-        let v4 = prefix.address().is_v4();
-        Self::places(v4, home).map(|place| self.read(v4, place)).find(|held| {
-            held.rule.raw() != 0 && (held.tag, held.check) == (home.tag, home.check) && held.rule.node() == node
-        })
+        self.seek(self.home(prefix), prefix).0
     }
 
     /// Calls `with` for every entry.
@@ -120,7 +126,7 @@ impl Sources {
             let (table, step) = if v4 { (&self.v4, 1) } else { (&self.v6, 2) };
             for place in (0..table.words().len()).step_by(step) {
                 let held = self.read(v4, place);
-                if held.rule.raw() != 0 && (v4 || held.tag > FREED) {
+                if held.rule.raw() != 0 && !held.is_vacant() {
                     with(held);
                 }
             }
@@ -131,23 +137,30 @@ impl Sources {
         home_of(prefix.address().halves(), stratum_of(prefix), &self.geometry)
     }
 
-    /// The words where slots of this home begin: its bucket, then the neighbour.
-    fn places(v4: bool, home: Home) -> impl Iterator<Item = usize> + use<> {
-        let step = if v4 { 1 } else { 2 };
-        let bucket = home.bucket as usize;
-        [bucket, bucket ^ 1].into_iter().flat_map(move |bucket| {
-            let first = bucket * BUCKET_WORDS;
-            (first..first + BUCKET_WORDS).step_by(step)
-        })
-    }
-
-    /// The first slot that can take an entry. The neighbour is used only when the home has no empty slot left, which is what
-    /// readers go by.
-    fn vacancy(&self, v4: bool, home: Home) -> Option<usize> {
-        Self::places(v4, home).find(|place| {
-            let held = self.read(v4, *place);
-            if v4 { held.rule.raw() == 0 } else { held.tag <= FREED }
-        })
+    /// The entry of exactly this network, and while it has not come, the first slot that can take it. As for readers, the
+    /// neighbour counts only when the home has no empty slot left.
+    fn seek(&self, home: Home, prefix: Prefix) -> (Option<Held>, Option<usize>) {
+        let (v4, node) = (prefix.address().is_v4(), node_of(prefix));
+        let mut vacancy = None;
+        for bucket in [home.bucket, home.bucket ^ 1] {
+            let mut is_full = true;
+            for place in slots(v4, bucket) {
+                let held = self.read(v4, place);
+                is_full = !held.is_vacant() || held.tag == FREED;
+                if held.is_vacant() {
+                    vacancy = vacancy.or(Some(place));
+                } else if held.rule.raw() != 0
+                    && (held.tag, held.check) == (home.tag, home.check)
+                    && held.rule.node() == node
+                {
+                    return (Some(held), vacancy);
+                }
+            }
+            if !is_full {
+                break;
+            }
+        }
+        (None, vacancy)
     }
 
     fn read(&self, v4: bool, place: usize) -> Held {
@@ -170,6 +183,12 @@ impl Sources {
             self.v6.words()[held.place].store(held.tag, Ordering::Release);
         }
     }
+}
+
+/// The words where the slots of a bucket begin.
+fn slots(v4: bool, bucket: u32) -> impl Iterator<Item = usize> {
+    let first = bucket as usize * BUCKET_WORDS;
+    (first..first + BUCKET_WORDS).step_by(if v4 { 1 } else { 2 })
 }
 
 fn load(table: &Mapped, place: usize) -> u64 {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use enforcer_common::{
     Action, AllowKey, AllowRule, Counter, FlowKey, IdentityKey, Notice, Outcome, Place, Prefix, Reason, Rule,
     ServiceCounters, ServiceKey, ServiceRule, Settings, SourceRule, SpillKey, SpillRule, SubjectKind, Watchlist,
-    stratum_of,
+    gate_mask, stratum_of,
 };
 use enforcer_policy::Observed;
 
@@ -34,6 +34,13 @@ impl Kernel {
             self.maps.spill.put(spill, SpillRule { rule: rule.raw(), bits: u32::from(prefix.length()) })?;
         }
         Ok(())
+    }
+
+    /// True when so many more sources certainly find room, whatever they are.
+    pub fn has_room_for(&self, sources: usize) -> bool {
+        let (limits, held) = (&self.maps.sizes.limits, &self.maps.sources);
+        let fits = |used: u64, limit: u32| used + sources as u64 <= u64::from(limit);
+        fits(held.used4, limits.addresses_v4) && fits(held.used6, limits.addresses_v6)
     }
 
     /// Gets ready for writing these networks soon: a few dozen at a time.
@@ -353,7 +360,7 @@ impl Kernel {
     /// Keeps the filter as small as it can be, and no smaller.
     fn grow_filter(&mut self) -> Result<(), KernelError> {
         let Some(mask) = self.maps.sources.filter.grown() else { return Ok(()) };
-        self.change_settings(|settings| settings.filter = mask)?;
+        self.change_settings(|settings| (settings.filter, settings.gate) = (mask, gate_mask(mask)))?;
         self.maps.sources.filter.follow(mask);
         Ok(())
     }
