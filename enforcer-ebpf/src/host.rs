@@ -17,7 +17,7 @@
 mod http;
 
 #[cfg(not(target_arch = "bpf"))]
-pub use host::{Chunks, Found, Scanned, read_chunks, scan_bytes};
+pub use host::{Chunks, Found, Scanned, read_chunks, scan_answer_bytes, scan_bytes};
 #[cfg(not(target_arch = "bpf"))]
 pub use http::Odd;
 
@@ -55,6 +55,15 @@ mod host {
         scanned.work.list = &raw const *scanned.list;
         scanned.outcome = http::scan(&mut scanned.work);
         scanned
+    }
+
+    /// The status of the answer that the bytes begin with, and where its head ends.
+    pub fn scan_answer_bytes(bytes: &[u8]) -> Result<(u32, usize), Reason> {
+        let list = Watchlist::new();
+        let mut work = work_with(bytes);
+        work.list = &raw const list;
+        let status = http::scan_answer(&mut work)?;
+        Ok((status, work.end as usize))
     }
 
     /// Behind the bytes lies what earlier segments left: here it is ends of lines, which would end every head.

@@ -333,3 +333,61 @@ proptest! {
         let _ = scanned(&[b"GET / HTTP/1.1\r\n", &head[..]].concat());
     }
 }
+
+/// Scans the head of an answer: its status, where it ends, and what it says of the body.
+fn answered(head: &[u8]) -> Result<(u32, usize, Option<u64>, bool), Reason> {
+    let mut work = work_with(head);
+    let status = scan_answer(&mut work)?;
+    let length = (work.framing & Framing::LENGTH != 0).then_some(work.body);
+    Ok((status, work.end as usize, length, work.framing & Framing::CHUNKED != 0))
+}
+
+#[test]
+fn an_answer_says_its_status_and_how_long_its_body_is() {
+    for (lines, length, chunked) in [
+        ("", None, false),
+        ("Server: a\r\ncontent-length:\t 12 \r\nContent-Type: text/plain\r\n", Some(12), false),
+        ("TRANSFER-ENCODING: Chunked\r\n", None, true),
+        (
+            "Content-Lengthy: 7\r\nX-Content-Length: 8\r\nTransfer-Encodings: chunked\r\nContent-Length 9\r\n",
+            None,
+            false,
+        ),
+    ] {
+        let head = format!("HTTP/1.1 404 Not Found\r\n{lines}\r\n");
+        assert_eq!(answered(head.as_bytes()), Ok((404, head.len(), length, chunked)), "{lines}");
+        let behind = format!("{head}body HTTP/1.1 200 OK\r\n\r\n");
+        assert_eq!(answered(behind.as_bytes()), Ok((404, head.len(), length, chunked)), "{lines}");
+        for end in 0..head.len() {
+            assert_eq!(answered(&head.as_bytes()[..end]), Err(Reason::HeadOpen), "{:?}", &head[..end]);
+        }
+    }
+    assert_eq!(answered(b"HTTP/1.0 200\n\n"), Ok((200, 14, None, false)));
+}
+
+#[test]
+fn what_is_no_answer_is_told() {
+    for other in [
+        "GET / HTTP/1.1\r\n\r\n",
+        "HTTP/2.0 200 OK\r\n\r\n",
+        "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/1.1 OK\r\n\r\n",
+        "\x15\x03\x03\0\x02\x02\x28....",
+    ] {
+        assert_eq!(answered(other.as_bytes()), Err(Reason::NotHttp), "{other:?}");
+    }
+    let endless = [b"HTTP/1.1 200 OK\r\n", &[b'a'; HEAD_WINDOW][..]].concat();
+    assert_eq!(answered(&endless), Err(Reason::HeadTooLong));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_an_answer_or_not(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), begins in any::<bool>()) {
+        if begins {
+            bytes.splice(0..0, *b"HTTP/1.1 200 OK\r\n");
+        }
+        if let Ok((status, end, ..)) = answered(&bytes) {
+            prop_assert!((100..1000).contains(&status) && end <= bytes.len());
+        }
+    }
+}
