@@ -162,6 +162,9 @@ fn a_panic_leaves_nothing_behind() {
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let net = Net::new();
         let sleeper = net.client.spawn("sleep 1000");
+        // Until it has entered the namespace, nobody knows where it belongs.
+        let command = format!("/proc/{}/cmdline", sleeper.id());
+        eventually(SHORT, "it runs", || fs::read(&command).is_ok_and(|text| text.starts_with(b"sleep")));
         left = Some((net.client.path(), net.folder().to_owned(), sleeper.id()));
         std::mem::forget(sleeper);
         panic!("on purpose");
