@@ -24,9 +24,9 @@ pub use reply::{
     AllowReport, BlockReport, ImportProgress, ImportReport, ListReport, Rejections, Reply, Trouble, UnblockReport,
 };
 pub use report::{
-    Attachment, Check, CheckState, DoctorReport, Drift, EventReport, EventTotals, Held, KernelEntry, KindCount,
-    MapFill, NoticeKind, NoticeReport, PolicyCounts, ReasonCount, ServiceReport, ServiceRequests, StatusReport,
-    TopReport, VerdictCount, WhyReport,
+    Attachment, CenterReport, Check, CheckState, DoctorReport, Drift, EventReport, EventTotals, Held, KernelEntry,
+    KindCount, MapFill, NoticeKind, NoticeReport, PolicyCounts, ReasonCount, ServiceReport, ServiceRequests,
+    StatusReport, TopReport, VerdictCount, WhyReport,
 };
 pub use request::{
     AllowRequest, BlockRequest, Hello, IMPORT_BYTES, IMPORT_ITEMS, ImportItem, ImportStart, ListRequest, PROTOCOL,

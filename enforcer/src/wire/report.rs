@@ -44,8 +44,25 @@ pub struct StatusReport {
     pub drift: Drift,
     /// The event stream.
     pub events: EventTotals,
+    /// The line to the center; none on a host that belongs to none.
+    pub center: Option<CenterReport>,
     /// What is wrong or degraded now, one sentence each; empty when all is well.
     pub problems: Vec<String>,
+}
+
+/// The line to the center.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct CenterReport {
+    /// This host's name there.
+    pub host: String,
+    /// Whether it answers.
+    pub connected: bool,
+    /// The revision in force; 0 before the first.
+    pub revision: u64,
+    /// Its decisions that the kernel holds.
+    pub decisions: u64,
+    /// Its decisions that are not in force here: for other hosts, lifted, overruled, or without room.
+    pub not_in_force: u64,
 }
 
 /// One program on one interface.
