@@ -4,20 +4,21 @@
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use enforcer_policy::Moment;
+use enforcer_policy::revision::{Digest, Known};
 use serde::{Deserialize, Serialize};
 
 use super::Center;
 use super::people::Person;
 use super::problem::{Answer, Asked, Problem};
 use crate::desk::Desk;
-use crate::store::{Host, Skipped, StoreError};
+use crate::store::{Host, Skipped};
 
 /// A host, and how it is.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Compared {
     #[serde(flatten)]
     pub(crate) host: Host,
-    /// `in sync`, `behind`, `ahead`, `differs`, `refuses`, `unheard` or `revoked`.
+    /// `in sync`, `behind`, `forked`, `differs`, `refuses`, `unheard` or `revoked`.
     pub(crate) state: &'static str,
     /// The revision it should be at.
     pub(crate) desired: u64,
@@ -69,23 +70,34 @@ pub(super) async fn revoke(
 }
 
 /// Hosts after a name with their states.
-pub(crate) fn compared(desk: &mut Desk, after: &str, limit: usize) -> Result<Vec<Compared>, StoreError> {
+pub(crate) fn compared(desk: &mut Desk, after: &str, limit: usize) -> anyhow::Result<Vec<Compared>> {
     let (known, digest) = (desk.known(), desk.decisions_digest());
-    let state = |host: &Host| {
-        let Some(ack) = &host.ack else { return "unheard" };
-        let all_held = ack.held.digest == digest || ack.held.skipped != Skipped::default();
-        match ack.number.cmp(&known.number) {
-            _ if host.revoked => "revoked",
-            std::cmp::Ordering::Greater => "ahead",
-            _ if ack.refused.is_some() => "refuses",
-            std::cmp::Ordering::Less => "behind",
-            std::cmp::Ordering::Equal if ack.hash != known.hash => "ahead",
-            std::cmp::Ordering::Equal if ack.held.skipped.failed > 0 || !all_held => "differs",
-            std::cmp::Ordering::Equal => "in sync",
-        }
-    };
     let hosts = desk.store().hosts(after, limit)?;
-    Ok(hosts.into_iter().map(|host| Compared { state: state(&host), desired: known.number, host }).collect())
+    let compare = |host: Host| {
+        let reported = host.ack.as_ref().map(|ack| Known { number: ack.number, hash: ack.hash });
+        let ours = reported.map_or(Ok(true), |reported| desk.is_ours(reported))?;
+        Ok(Compared { state: state(&host, ours, known, digest), desired: known.number, host })
+    };
+    hosts.into_iter().map(compare).collect()
+}
+
+/// How a host is; `ours` says whether its revision is one of this center's.
+fn state(host: &Host, ours: bool, known: Known, digest: Digest) -> &'static str {
+    let Some(ack) = &host.ack else { return if host.revoked { "revoked" } else { "unheard" } };
+    let held = &ack.held;
+    if host.revoked {
+        "revoked"
+    } else if !ours {
+        "forked"
+    } else if ack.refused.is_some() {
+        "refuses"
+    } else if ack.number < known.number {
+        "behind"
+    } else if held.skipped.failed > 0 || (held.digest != digest && held.skipped == Skipped::default()) {
+        "differs"
+    } else {
+        "in sync"
+    }
 }
 
 impl Compared {

@@ -14,7 +14,7 @@ fn a_changed_audit_entry_is_found() {
         store.note("ada", "token added", &format!("number {number}")).unwrap();
     }
     assert_eq!(store.verify_audit().unwrap().unwrap().0, 10);
-    let other = rusqlite::Connection::open(folder.path().join("center.db")).unwrap();
+    let other = Connection::open(folder.path().join("center.db")).unwrap();
     let refused = other.execute("UPDATE audit SET who = 'eve' WHERE number = 4", []).unwrap_err();
     assert!(refused.to_string().contains("append-only"), "{refused}");
     other.execute_batch("DROP TRIGGER audit_stays; UPDATE audit SET who = 'eve' WHERE number = 4;").unwrap();
