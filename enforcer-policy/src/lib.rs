@@ -14,7 +14,11 @@ mod model;
 mod ops;
 mod text;
 
+pub mod document;
 pub mod lists;
+pub mod plan;
+pub mod reading;
+pub mod revision;
 pub mod serial;
 
 pub use compile::{Clock, Desired, Observed, diff, put, put_allow, remove, remove_allow};

@@ -7,7 +7,7 @@
 //!
 //! Rooms, and what each may know: `kernel` alone knows aya; `apply` carries out map operations on `kernel`; `store` keeps
 //! decisions; `config` reads the one file; `wire` is what the socket speaks; `cli` and `metrics` show; `agent` wires all of it
-//! and is the only room that reads the wall clock; `http` reads heads and paths as servers do, and knows nobody. An arrow
+//! and is the only room that reads the wall clock; `sync` brings signed policy from the center, and writes none; `http` reads heads and paths as servers do, and knows nobody. An arrow
 //! points only forward: nothing in `kernel` knows `agent`.
 pub mod agent;
 pub mod apply;
@@ -18,4 +18,5 @@ pub mod http;
 pub mod kernel;
 pub mod metrics;
 pub mod store;
+pub mod sync;
 pub mod wire;

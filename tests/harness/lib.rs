@@ -23,6 +23,7 @@
 #![expect(clippy::missing_panics_doc, reason = "every function here panics when the system refuses something")]
 
 mod agent;
+mod center;
 mod connection;
 mod counters;
 mod frames;
@@ -48,6 +49,7 @@ mod traffic;
 mod wait;
 
 pub use agent::{Agent, Output, program};
+pub use center::Center;
 pub use frames::{Flags, Frame, FrameBuilder};
 pub use http::{Client, Failure, Request, Response};
 pub use kernel::{Objects, tcx_programs, xdp_programs};

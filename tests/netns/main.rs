@@ -9,6 +9,7 @@ mod actions;
 mod adopt;
 mod allow_wins;
 mod bypass;
+mod center;
 mod clean_load;
 mod cli;
 mod detach;

@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the kernel programs and the agent.
+//! `cargo xtask build`: the kernel programs, the agent and the center.
 //!
 //! In: a complete toolchain (see `setup`). Out: the program's path. Never here: another way to build; this is
 //! `cargo build` with the settings a user wants.
@@ -36,12 +36,23 @@ pub(crate) fn beside_us(programs: &[&str]) -> anyhow::Result<()> {
 }
 
 fn debug() -> anyhow::Result<PathBuf> {
-    beside_us(&["enforcer"])?;
+    beside_us(&["enforcer", "enforcer-center"])?;
     steps::sibling("enforcer")
 }
 
 fn release() -> anyhow::Result<PathBuf> {
-    steps::execute(cargo().args(["build", "--release", "--package", "enforcer", "--bin", "enforcer"]))?;
+    steps::execute(cargo().args([
+        "build",
+        "--release",
+        "--package",
+        "enforcer",
+        "--package",
+        "enforcer-center",
+        "--bin",
+        "enforcer",
+        "--bin",
+        "enforcer-center",
+    ]))?;
     let debug = steps::sibling("enforcer")?;
     let target = debug.ancestors().nth(2).context("programs lie in a folder of the target folder")?;
     Ok(target.join("release/enforcer"))

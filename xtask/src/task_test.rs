@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         task_check::add_to(&mut run.steps);
         run.failed += run.steps.failures();
     }
-    match task_build::beside_us(&["enforcer"]) {
+    match task_build::beside_us(&["enforcer", "enforcer-center"]) {
         Ok(()) => run.tests("tests", tests(arguments).env("ENFORCER_BIN", steps::sibling("enforcer")?)),
         Err(error) => run.fail(&format!("agent: {error:#}")),
     }

@@ -125,8 +125,8 @@ pub enum Refusal {
 }
 
 impl Order {
-    /// Whether it may be carried out.
-    pub(super) fn check(&self, now: Moment) -> Result<(), Refusal> {
+    /// Whether it may be carried out, whatever there is already.
+    pub fn check(&self, now: Moment) -> Result<(), Refusal> {
         let until = self.until.unwrap_or(NEVER);
         match self.subject {
             Subject::Device(_) | Subject::Session(_) | Subject::User(_) | Subject::ApiKey(_) => {}

@@ -45,6 +45,8 @@ impl Moment {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
+    /// Came with a signed revision of the center.
+    Center,
     /// Typed on the command line.
     Cli,
     /// Imported with others from a list.
@@ -57,6 +59,7 @@ impl Origin {
     /// The word used everywhere.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Center => "center",
             Self::Cli => "cli",
             Self::List => "list",
             Self::File => "file",

@@ -8,6 +8,7 @@ use enforcer_common::SipKey;
 use enforcer_policy::{Allowed, Decision, Endpoint, Ledger, Moment};
 use tokio::sync::broadcast;
 
+use super::center::CenterState;
 use super::reload::allowed as configured;
 use super::samples::Learned;
 use crate::apply::{ApplyError, apply_one};
@@ -59,6 +60,8 @@ pub(super) struct Core {
     pub(super) seconds: u64,
     /// Set by `detach`: the agent ends.
     pub(super) detached: bool,
+    /// What came from the center.
+    pub(super) center: CenterState,
     random: RandomState,
     draws: u64,
 }
@@ -98,6 +101,7 @@ impl Core {
             full: BTreeMap::new(),
             seconds: 0,
             detached: false,
+            center: CenterState::default(),
             random: RandomState::new(),
             draws: 0,
         }

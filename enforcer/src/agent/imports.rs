@@ -207,6 +207,7 @@ impl Core {
         };
         apply_one(&mut self.kernel, &remove(&decision)).map_err(|error| error.to_string())?;
         self.ledger.unblock_id(decision.id);
+        self.lift(&decision);
         import.report.removed += 1;
         records.removed.push(decision.id);
         Ok(())

@@ -9,6 +9,7 @@
 //! end      the programs, links and maps stay: enforcement outlives the agent
 //! ```
 //! All state is in [`core::Core`], behind one lock; nothing waits while holding it.
+mod center;
 mod clock;
 mod core;
 mod doctor;

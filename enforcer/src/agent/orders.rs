@@ -119,6 +119,7 @@ impl Core {
         apply(&mut self.kernel, &[remove(&decision)]).map_err(|error| trouble(&error))?;
         let took = clock::since(arrived);
         self.ledger.unblock_id(decision.id);
+        self.lift(&decision);
         self.enforcement.observe(took);
         // A problem for `status`, and noted there: the kernel no longer refuses, which is what was asked for.
         let _ = self.keep(&[Record::Remove(decision.id)]);

@@ -30,6 +30,7 @@ impl Core {
         self.tend_hooks();
         self.end_what_is_over();
         self.look_for_room();
+        self.tend_center();
         self.seconds += 1;
         let period = PERIOD + self.kernel.sources_installed() / SOURCES_A_SECOND;
         if self.seconds.is_multiple_of(period) {

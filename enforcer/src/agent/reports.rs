@@ -39,6 +39,7 @@ impl Core {
             maps: self.maps(),
             drift: self.drift.clone(),
             events: self.events(),
+            center: self.center_report(),
             problems: self.problems.values().chain(self.full.values()).cloned().collect(),
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use enforcer_common::SipKey;
+use enforcer_policy::revision::{Delta, Replica};
 use enforcer_policy::{Ledger, put_allow};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +21,7 @@ use crate::config::Config;
 use crate::kernel::{EventRing, Kernel, Opened, SampleRing, Setup, interfaces, keep_only_needed, prepare};
 use crate::metrics;
 use crate::store::{Journal, Recovered, identity_key};
+use crate::sync::{Enrolment, Line, Shelf};
 use crate::wire::Trouble;
 
 /// What is read of the kernel.
@@ -50,15 +52,36 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     };
     prepare(&agent.bpffs)?;
     keep_only_needed()?;
-    let (core, rings) = bring_up(config, path, journal, recovered, key)?;
+    let (mut core, rings) = bring_up(config, path, journal, recovered, key)?;
+    let line = open_line(&mut core);
     let core = Shared::new(core);
     notify::tell("READY=1");
     tracing::info!(pid = std::process::id(), "ready");
+    let line = line.map(|line| tokio::spawn(line.run(core.clone())));
     serve(&core, socket, pages, rings, agent.socket_group.is_some()).await?;
+    line.iter().for_each(tokio::task::JoinHandle::abort);
     notify::tell("STOPPING=1");
     let _ = std::fs::remove_file(&agent.socket);
     tracing::info!("the agent ends; what is attached goes on");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The line to the center, if this host has one. What is wrong with it is told, and stops nothing.
+fn open_line(core: &mut Core) -> Option<Line> {
+    let state = core.config.agent.state_dir.clone();
+    let opened = Enrolment::load(&state).and_then(|enrolment| {
+        let Some(enrolment) = enrolment else { return Ok(None) };
+        let mut replica = Replica::new(enrolment.key);
+        let shelf = Shelf::open(&state, &mut replica, &enrolment.groups)?;
+        let content = Delta::snapshot(replica.content());
+        core.open_center(enrolment.groups.clone(), shelf.lifted(), &content, &enrolment.name);
+        Line::new(enrolment, replica, shelf, state).map(Some)
+    });
+    opened.unwrap_or_else(|error| {
+        tracing::error!(%error, "the line to the center cannot be opened");
+        core.problems.insert("center", format!("no policy comes from the center, what is in force stays: {error}"));
+        None
+    })
 }
 
 /// Opens the kernel, fills or mends the maps, attaches, publishes. In this order nothing that is blocked gets through.

@@ -71,6 +71,8 @@ pub enum Command {
     Detach(DetachArgs),
     /// Show what this kernel can do, and what is degraded and why
     Doctor,
+    /// Make this host one of a center's
+    Enroll(EnrollArgs),
     /// Follow refusals and observations as they happen
     Events(EventsArgs),
     /// Follow requests and their answers: who, what, verdict, status, time, size
@@ -79,6 +81,9 @@ pub enum Command {
     List(ListArgs),
     /// Write the manual pages
     Man(ManArgs),
+    /// Check, plan and apply the policy of a fleet at its center
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Read the configuration again
     Reload,
     /// Run the agent in the foreground
@@ -146,6 +151,87 @@ pub struct DetachArgs {
     /// Without an agent: remove what is pinned, as root
     #[arg(long)]
     pub offline: bool,
+}
+
+/// `enroll`.
+#[derive(Args, Clone, Debug)]
+pub struct EnrollArgs {
+    /// The center's address, such as https://center.bank.example:9443
+    #[arg(long, value_name = "URL")]
+    pub center: String,
+    /// The one-time token that `enforcer-center hosts invite` printed; - for standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub token_file: PathBuf,
+    /// Take the fleet's identity key in place of this host's own
+    #[arg(long)]
+    pub replace_identity_key: bool,
+}
+
+/// `policy`.
+#[derive(Subcommand, Clone, Debug)]
+pub enum PolicyCommand {
+    /// Report every problem in policy files, with file, line and mend
+    Validate {
+        /// Files, or folders of *.toml
+        #[arg(required = true, value_hint = ValueHint::AnyPath)]
+        files: Vec<PathBuf>,
+    },
+    /// Show what files would change at the center, on which hosts, and whom they would cut off
+    Plan {
+        /// Files, or folders of *.toml
+        #[arg(required = true, value_hint = ValueHint::AnyPath)]
+        files: Vec<PathBuf>,
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+    },
+    /// Make files the policy of the center: one signed revision
+    Apply {
+        /// Files, or folders of *.toml
+        #[arg(required = true, value_hint = ValueHint::AnyPath)]
+        files: Vec<PathBuf>,
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+        /// Why, for the revision and the audit log
+        #[arg(long, default_value = "")]
+        comment: String,
+        /// Even when somebody would be cut off
+        #[arg(long)]
+        force: bool,
+    },
+    /// Compare two policies, such as those of test and production; exit code 3 when they differ
+    Diff {
+        /// A file or folder
+        #[arg(value_hint = ValueHint::AnyPath)]
+        old: PathBuf,
+        /// A file or folder
+        #[arg(value_hint = ValueHint::AnyPath)]
+        new: PathBuf,
+    },
+    /// Write the center's policy as TOML
+    Export {
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+        /// Also decisions that were made by hand
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// Where the center is, and who asks.
+#[derive(Args, Clone, Debug)]
+pub struct CenterArgs {
+    /// The center's address, such as https://center.bank.example:9443
+    #[arg(long, value_name = "URL", env = "ENFORCER_CENTER", hide_env_values = true)]
+    pub center: String,
+    /// A file with a token of the center; - for standard input
+    #[arg(long, value_name = "FILE", env = "ENFORCER_CENTER_TOKEN_FILE", hide_env_values = true)]
+    pub token_file: PathBuf,
+    /// The certificate of the center's authority (ca.pem in its folder)
+    #[arg(long, value_name = "FILE", env = "ENFORCER_CENTER_AUTHORITY", hide_env_values = true)]
+    pub authority: PathBuf,
 }
 
 /// `events` and `requests`.

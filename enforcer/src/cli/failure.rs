@@ -5,9 +5,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use enforcer_policy::document::FileProblems;
 use thiserror::Error;
 
 use crate::config::Problems;
+use crate::sync::SyncError;
 use crate::wire::{Exit, FrameError, Trouble};
 
 /// Why a command failed.
@@ -16,6 +18,9 @@ pub enum Failure {
     /// The agent side failed before there was an agent to ask.
     #[error("{}", chain(.0.as_ref()))]
     Agent(anyhow::Error),
+    /// The center, or the way there.
+    #[error("{0}")]
+    Center(SyncError),
     /// Nobody reads what is written.
     #[error("the output was closed")]
     Closed,
@@ -52,6 +57,9 @@ pub enum Failure {
     /// Output could not be written.
     #[error("cannot write the output: {0}")]
     Output(io::Error),
+    /// The policy files have problems.
+    #[error("{0}")]
+    Policy(FileProblems),
     /// The agent answered that it did not do it.
     #[error("{}", .0.message)]
     Refused(Trouble),
@@ -119,11 +127,14 @@ impl Failure {
     fn exit(&self) -> Exit {
         match self {
             Self::Closed => Exit::Done,
-            Self::Config { .. } | Self::Usage { .. } => Exit::Usage,
+            Self::Config { .. } | Self::Policy(_) | Self::Usage { .. } => Exit::Usage,
+            Self::Center(SyncError::Unreachable(_)) => Exit::Unreachable,
+            Self::Center(SyncError::Answer { status: 400..500, .. }) => Exit::Refused,
             Self::Refused(trouble) => Exit::from_code(trouble.exit),
             Self::NotPermitted { .. } => Exit::Refused,
             Self::Silent { .. } | Self::Unreachable { .. } => Exit::Unreachable,
             Self::Agent(_)
+            | Self::Center(_)
             | Self::File { .. }
             | Self::Frame(_)
             | Self::HungUp
@@ -151,6 +162,8 @@ impl Failure {
                  if it uses another socket, name it with --socket"
             }
             Self::Usage { hint, .. } => hint,
+            Self::Center(_) => "see docs/CENTER.md",
+            Self::Policy(_) => "mend the files and run: enforcer policy validate",
             Self::Agent(_) | Self::Closed | Self::File { .. } | Self::Output(_) | Self::Refused(_) => "",
         }
     }

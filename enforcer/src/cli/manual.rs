@@ -143,6 +143,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Decide", &["block", "unblock", "list", "allow", "bypass"]),
     ("Look", &["status", "why", "events", "requests", "top"]),
     ("Run", &["run", "reload", "doctor", "detach"]),
+    ("Fleet", &["policy", "enroll"]),
     ("Set up", &["config", "completions", "man"]),
 ];
 

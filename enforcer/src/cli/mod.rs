@@ -12,6 +12,7 @@ mod config;
 mod decide_args;
 mod decisions;
 mod doctor;
+mod enroll;
 mod events;
 mod failure;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod list;
 mod local;
 mod manual;
 mod out;
+mod policy;
 mod requests;
 mod status;
 mod switch;
@@ -83,10 +85,12 @@ fn dispatch(cli: Cli, out: &mut Out) -> Result<Exit, Failure> {
         Command::Config(args) => config::config(args, &globals, out),
         Command::Detach(args) => local::detach(args, &globals, out),
         Command::Doctor => doctor::doctor(&globals, out),
+        Command::Enroll(args) => enroll::enroll(&args, &globals, out),
         Command::Events(args) => events::events(&args, &globals, out),
         Command::Requests(args) => requests::requests(&args, &globals, out),
         Command::List(args) => list::list(args, &globals, out),
         Command::Man(args) => manual::man(&args, out),
+        Command::Policy(command) => policy::policy(&command, &globals, out),
         Command::Reload => switch::reload(&globals, out),
         // The agent has its own way to end; see `run` above.
         Command::Run => local::run(&globals).map(|_ended| Exit::Done),

@@ -11,7 +11,7 @@ use super::client::Client;
 use super::failure::Failure;
 use super::out::Out;
 use super::table::{Grid, Mood, clean, grouped, number, right, span, state, word};
-use crate::wire::{Exit, MapFill, Request, ServiceReport, StatusReport, VerdictCount};
+use crate::wire::{CenterReport, Exit, MapFill, Request, ServiceReport, StatusReport, VerdictCount};
 
 /// `status`.
 pub(super) fn status(globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
@@ -53,6 +53,9 @@ fn facts(report: &StatusReport, now: Moment, colour: bool) -> String {
     let events = format!("{} seen, {} lost", grouped(report.events.seen), grouped(report.events.lost));
     grid.row([word("events"), word(events)]);
     grid.row([word("kernel"), kernel(report, now)]);
+    if let Some(center) = &report.center {
+        grid.row([word("center"), state_of(center)]);
+    }
     grid.body()
 }
 
@@ -78,6 +81,15 @@ fn kernel(report: &StatusReport, now: Moment) -> comfy_table::Cell {
     let noun = if drift.differences == 1 { "difference" } else { "differences" };
     let text = format!("compared {} ago: {differences} {noun}; {repaired} repaired so far", span(at.until(now)));
     state(&text, if drift.differences == 0 { Mood::Good } else { Mood::Bad })
+}
+
+fn state_of(center: &CenterReport) -> comfy_table::Cell {
+    let line = if center.connected { "connected" } else { "not connected, what is in force stays" };
+    let CenterReport { host, revision, decisions, not_in_force, .. } = center;
+    let (decisions, not) = (grouped(*decisions), grouped(*not_in_force));
+    let text =
+        format!("{line}, as {}: revision {revision}, {decisions} decisions held, {not} not in force here", clean(host));
+    state(&text, if center.connected { Mood::Good } else { Mood::Doubtful })
 }
 
 fn attachments(report: &StatusReport, colour: bool) -> Option<String> {

@@ -330,6 +330,7 @@ fn status() -> StatusReport {
         maps: vec![MapFill { map: "sources4".to_owned(), used: 1_000_000, capacity: 1_048_576 }],
         drift: Drift { last_check: Some(Moment(1_767_225_597_000)), differences: 1, repaired: 0 },
         events: EventTotals { seen: 120, lost: 0, samples: 9, samples_lost: 1 },
+        center: None,
         problems: vec!["the kernel holds 1 decision less than was decided".to_owned()],
     }
 }

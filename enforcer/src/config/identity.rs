@@ -6,8 +6,7 @@ use enforcer_common::limits::{WATCH_NAME, WATCH_PATTERN};
 use enforcer_common::{SubjectKind, Take};
 
 use super::IdentityRule;
-use super::reader::{Report, Section, Value};
-use super::suggest::shown;
+use super::reader::{Report, Section, Value, shown};
 
 /// The lists of tokens, and whose they are.
 pub(super) const TOKENS: [(&str, SubjectKind); 4] = [

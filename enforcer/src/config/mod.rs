@@ -10,11 +10,8 @@ mod identity;
 mod network;
 mod notice;
 mod places;
-mod problem;
-mod reader;
 mod sections;
 mod service;
-mod suggest;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -22,13 +19,14 @@ use std::time::Duration;
 
 use enforcer_common::{AllowKind, Prefix, SubjectKind, Take};
 use enforcer_policy::Template;
+use enforcer_policy::reading as reader;
 use toml::de::DeTable;
 
 pub use compile::{Compiled, SERVICES_PER_SIDE, Scene, compile};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use notice::{HOLE, NoticeText, NoticeType};
 pub use places::PLACES_PER_SIDE;
-pub use problem::{Problem, Problems};
+pub use reader::{Problem, Problems};
 
 /// Where the file lies unless the command line says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/enforcer/enforcer.toml";

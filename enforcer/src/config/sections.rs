@@ -9,9 +9,8 @@ use std::time::Duration;
 use enforcer_common::{AllowKind, Prefix};
 
 use super::network::parse_network;
-use super::reader::{Report, Section, Value};
+use super::reader::{Report, Section, Value, shown};
 use super::service::{interfaces, services};
-use super::suggest::shown;
 use super::{Agent, AllowEntry, Config, FastPath, Limits, LostAgent, Mode, format_duration, parse_duration};
 
 /// Reads the whole file.

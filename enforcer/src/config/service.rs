@@ -11,8 +11,7 @@ use enforcer_policy::{Template, service_id};
 use super::compile::SERVICES_PER_SIDE;
 use super::notice::notice;
 use super::places::{PLACES_PER_SIDE, fixed};
-use super::reader::{Report, Section, Value};
-use super::suggest::shown;
+use super::reader::{Report, Section, Value, shown};
 use super::{IdentityRule, Manners, NoticeText, Service, Share, identity};
 
 /// What the services read so far have taken.

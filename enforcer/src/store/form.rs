@@ -235,6 +235,7 @@ impl StoredNote {
             Origin::Cli => 1,
             Origin::List => 2,
             Origin::File => 3,
+            Origin::Center => 4,
         };
         let (reason, approved_by) = (note.reason.clone(), note.approved_by.clone());
         Self { reason, origin, approved_by, created: note.created.0 }
@@ -245,6 +246,7 @@ impl StoredNote {
             1 => Origin::Cli,
             2 => Origin::List,
             3 => Origin::File,
+            4 => Origin::Center,
             _ => return None,
         };
         let created = Moment(self.created);

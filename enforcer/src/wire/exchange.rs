@@ -1,13 +1,13 @@
-//! One request with its answer, for `enforcer requests`. In: what the agent joined. Out: a flat record. Never here: queries,
-//! values of headers, raw identities.
+//! Requests and answers: one with the other for `enforcer requests`, and those of a service together. In: what the agent joined,
+//! what the kernel counted. Out: flat records. Never here: queries, values of headers, raw identities.
 use std::net::IpAddr;
 use std::time::Duration;
 
-use enforcer_common::{Reason, SubjectKind, Verdict};
+use enforcer_common::{Reason, ServiceCounters, SubjectKind, Times, Verdict};
 use enforcer_policy::{DecisionId, Moment};
 use serde::{Deserialize, Serialize};
 
-use super::shape;
+use super::{VerdictCount, shape};
 
 /// One request and what came of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -67,4 +67,52 @@ pub struct Identity {
     pub kind: SubjectKind,
     /// The keyed digest of its value.
     pub digest: String,
+}
+
+/// Requests of one service.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ServiceRequests {
+    /// Its name.
+    pub name: String,
+    /// By verdict.
+    pub requests: Vec<VerdictCount>,
+    /// Answers by the first digit of their status; first those whose status is none.
+    pub answers: [u64; 6],
+    /// Bytes of the answers.
+    pub answer_bytes: u64,
+    /// From the request to the first byte of its answer.
+    pub first_byte: TimesReport,
+    /// From the request to the last byte of its answer.
+    pub whole: TimesReport,
+}
+
+impl ServiceRequests {
+    /// From the kernel's counters.
+    pub fn new(name: &str, counters: &ServiceCounters) -> Self {
+        Self {
+            name: name.to_owned(),
+            requests: VerdictCount::list(&counters.requests),
+            answers: counters.answers,
+            answer_bytes: counters.bytes,
+            first_byte: (&counters.first_byte).into(),
+            whole: (&counters.whole).into(),
+        }
+    }
+}
+
+/// A histogram of times.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct TimesReport {
+    /// How many fell into each bucket; each ends where the next begins (`bounds` of the kernel's contract), the last is open.
+    pub buckets: Vec<u64>,
+    /// The sum of all.
+    pub sum_seconds: f64,
+}
+
+impl Eq for TimesReport {}
+
+impl From<&Times> for TimesReport {
+    fn from(times: &Times) -> Self {
+        Self { buckets: times.buckets.to_vec(), sum_seconds: Duration::from_nanos(times.sum).as_secs_f64() }
+    }
 }

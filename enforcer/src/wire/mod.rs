@@ -19,16 +19,16 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use exchange::{Identity, RequestReport};
+pub use exchange::{Identity, RequestReport, ServiceRequests, TimesReport};
 pub use frame::{FRAME_MAX, FrameError, decode, encode, read_frame, read_frame_async, write_frame, write_frame_async};
 pub use ledger::{AllowedEntry, Change, DecisionReport};
 pub use reply::{
     AllowReport, BlockReport, ImportProgress, ImportReport, ListReport, Rejections, Reply, Trouble, UnblockReport,
 };
 pub use report::{
-    Attachment, Check, CheckState, DoctorReport, Drift, EventReport, EventTotals, Held, KernelEntry, KindCount,
-    MapFill, NoticeKind, NoticeReport, PolicyCounts, ReasonCount, ServiceReport, ServiceRequests, StatusReport,
-    TimesReport, TopReport, VerdictCount, WhyReport,
+    Attachment, CenterReport, Check, CheckState, DoctorReport, Drift, EventReport, EventTotals, Held, KernelEntry,
+    KindCount, MapFill, NoticeKind, NoticeReport, PolicyCounts, ReasonCount, ServiceReport, StatusReport, TopReport,
+    VerdictCount, WhyReport,
 };
 pub use request::{
     AllowRequest, BlockRequest, Hello, IMPORT_BYTES, IMPORT_ITEMS, ImportItem, ImportStart, ListRequest, PROTOCOL,

@@ -5,12 +5,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use enforcer_common::{Action, Counter, Reason, ServiceCounters, SubjectKind, Times, Verdict};
+use enforcer_common::{Action, Counter, Reason, SubjectKind, Verdict};
 use enforcer_policy::{Counts, DecisionId, Moment};
 use serde::{Deserialize, Serialize};
 
 use super::shape;
-use super::{AllowedEntry, DecisionReport};
+use super::{AllowedEntry, DecisionReport, ServiceRequests};
 
 /// How the agent and the kernel are.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -44,8 +44,25 @@ pub struct StatusReport {
     pub drift: Drift,
     /// The event stream.
     pub events: EventTotals,
+    /// The line to the center; none on a host that belongs to none.
+    pub center: Option<CenterReport>,
     /// What is wrong or degraded now, one sentence each; empty when all is well.
     pub problems: Vec<String>,
+}
+
+/// The line to the center.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct CenterReport {
+    /// This host's name there.
+    pub host: String,
+    /// Whether it answers.
+    pub connected: bool,
+    /// The revision in force; 0 before the first.
+    pub revision: u64,
+    /// Its decisions that the kernel holds.
+    pub decisions: u64,
+    /// Its decisions that are not in force here: for other hosts, lifted, overruled, or without room.
+    pub not_in_force: u64,
 }
 
 /// One program on one interface.
@@ -193,54 +210,6 @@ impl ReasonCount {
     /// From the kernel's counter.
     pub fn new(reason: Reason, counter: Counter) -> Self {
         Self { reason, layer: reason.layer().to_owned(), count: counter.count, bytes: counter.bytes }
-    }
-}
-
-/// Requests of one service.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct ServiceRequests {
-    /// Its name.
-    pub name: String,
-    /// By verdict.
-    pub requests: Vec<VerdictCount>,
-    /// Answers by the first digit of their status; first those whose status is none.
-    pub answers: [u64; 6],
-    /// Bytes of the answers.
-    pub answer_bytes: u64,
-    /// From the request to the first byte of its answer.
-    pub first_byte: TimesReport,
-    /// From the request to the last byte of its answer.
-    pub whole: TimesReport,
-}
-
-impl ServiceRequests {
-    /// From the kernel's counters.
-    pub fn new(name: &str, counters: &ServiceCounters) -> Self {
-        Self {
-            name: name.to_owned(),
-            requests: VerdictCount::list(&counters.requests),
-            answers: counters.answers,
-            answer_bytes: counters.bytes,
-            first_byte: (&counters.first_byte).into(),
-            whole: (&counters.whole).into(),
-        }
-    }
-}
-
-/// A histogram of times.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct TimesReport {
-    /// How many fell into each bucket; each ends where the next begins (`bounds` of the kernel's contract), the last is open.
-    pub buckets: Vec<u64>,
-    /// The sum of all.
-    pub sum_seconds: f64,
-}
-
-impl Eq for TimesReport {}
-
-impl From<&Times> for TimesReport {
-    fn from(times: &Times) -> Self {
-        Self { buckets: times.buckets.to_vec(), sum_seconds: Duration::from_nanos(times.sum).as_secs_f64() }
     }
 }
 

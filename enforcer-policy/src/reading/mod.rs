@@ -2,30 +2,34 @@
 //!
 //! In: the parsed document with positions. Out: values, and in [`Report`] every mistake with its line. Never here: what a key
 //! means. A reader asks a [`Section`] for each key it knows and ends with [`Section::finish`], which reports the rest.
+mod problem;
+mod suggest;
+
 use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Problem, Problems};
-use super::suggest::{nearest, shown};
+use crate::Moment;
+pub use problem::{Problem, Problems};
+pub use suggest::{nearest, shown};
 
 /// Collects mistakes and knows where lines begin.
-pub(super) struct Report {
+pub struct Report {
     lines: Vec<usize>,
     syntax: Vec<usize>,
     problems: Vec<Problem>,
 }
 
 /// A value with its place.
-pub(super) struct Value<'d> {
+pub struct Value<'d> {
     item: &'d DeValue<'d>,
     span: Range<usize>,
     place: String,
 }
 
 /// A table that is read key by key.
-pub(super) struct Section<'d> {
+pub struct Section<'d> {
     table: &'d DeTable<'d>,
     at: usize,
     place: String,
@@ -34,7 +38,7 @@ pub(super) struct Section<'d> {
 
 impl Report {
     /// Starts with the mistakes of the syntax, one for each line.
-    pub(super) fn new(text: &str, errors: &[toml::de::Error]) -> Self {
+    pub fn new(text: &str, errors: &[toml::de::Error]) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(ends).collect();
         let mut report = Self { lines, syntax: Vec::new(), problems: Vec::new() };
@@ -50,7 +54,7 @@ impl Report {
     }
 
     /// Adds a mistake at an offset in the text.
-    pub(super) fn refuse(&mut self, at: usize, place: &str, what: impl Into<String>, mend: impl Into<String>) {
+    pub fn refuse(&mut self, at: usize, place: &str, what: impl Into<String>, mend: impl Into<String>) {
         let line = self.line(at);
         // What follows from a line that could not be read is not a second mistake.
         if !self.syntax.iter().any(|syntax| self.line(*syntax) == line) {
@@ -59,14 +63,14 @@ impl Report {
     }
 
     /// Every mistake in the order of the file, if there is one.
-    pub(super) fn finish(mut self) -> Result<(), Problems> {
+    pub fn finish(mut self) -> Result<(), Problems> {
         self.problems.sort();
         self.problems.dedup();
         if self.problems.is_empty() { Ok(()) } else { Err(Problems(self.problems)) }
     }
 
     /// The line of an offset, counted from 1.
-    pub(super) fn line(&self, at: usize) -> usize {
+    pub fn line(&self, at: usize) -> usize {
         self.lines.partition_point(|start| *start <= at)
     }
 
@@ -78,17 +82,22 @@ impl Report {
 
 impl<'d> Value<'d> {
     /// Adds a mistake in this value.
-    pub(super) fn refuse(&self, report: &mut Report, what: impl Into<String>, mend: impl Into<String>) {
+    pub fn refuse(&self, report: &mut Report, what: impl Into<String>, mend: impl Into<String>) {
         report.refuse(self.span.start, &self.place, what, mend);
     }
 
+    /// Where in the file's meaning it stands.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
     /// The line it begins on.
-    pub(super) fn line(&self, report: &Report) -> usize {
+    pub fn line(&self, report: &Report) -> usize {
         report.line(self.span.start)
     }
 
     /// A text without control characters, not empty.
-    pub(super) fn text(&self, report: &mut Report) -> Option<&'d str> {
+    pub fn text(&self, report: &mut Report) -> Option<&'d str> {
         let text = self.prose(report)?;
         if text.is_empty() {
             self.refuse(report, "the text is empty", "write a value between the quotes, or remove the key");
@@ -101,7 +110,7 @@ impl<'d> Value<'d> {
     }
 
     /// Any text; only line ends and tabs of the control characters.
-    pub(super) fn prose(&self, report: &mut Report) -> Option<&'d str> {
+    pub fn prose(&self, report: &mut Report) -> Option<&'d str> {
         let Some(text) = self.item.as_str() else {
             self.wrong_type(report, "a text", "write it in quotes, such as \"text\"");
             return None;
@@ -115,7 +124,7 @@ impl<'d> Value<'d> {
     }
 
     /// A whole number in a range.
-    pub(super) fn integer(&self, report: &mut Report, range: RangeInclusive<u32>) -> Option<u32> {
+    pub fn integer(&self, report: &mut Report, range: RangeInclusive<u32>) -> Option<u32> {
         let (low, high) = (range.start(), range.end());
         let Some(integer) = self.item.as_integer() else {
             self.wrong_type(report, "a whole number", &format!("write a number from {low} to {high} without quotes"));
@@ -131,7 +140,7 @@ impl<'d> Value<'d> {
     }
 
     /// True or false.
-    pub(super) fn boolean(&self, report: &mut Report) -> Option<bool> {
+    pub fn boolean(&self, report: &mut Report) -> Option<bool> {
         let found = self.item.as_bool();
         if found.is_none() {
             self.wrong_type(report, "true or false", "write true or false without quotes");
@@ -140,7 +149,7 @@ impl<'d> Value<'d> {
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Copy>(&self, report: &mut Report, choices: &[(&'static str, T)]) -> Option<T> {
+    pub fn choice<T: Copy>(&self, report: &mut Report, choices: &[(&'static str, T)]) -> Option<T> {
         let text = self.text(report)?;
         let found = choices.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
         if found.is_none() {
@@ -154,8 +163,39 @@ impl<'d> Value<'d> {
         found
     }
 
+    /// A point in time, such as `2026-12-31T23:00:00Z`.
+    pub fn moment(&self, report: &mut Report) -> Option<Moment> {
+        let found = if let DeValue::Datetime(time) = self.item { moment(time) } else { None };
+        if found.is_none() {
+            self.wrong_type(report, "a time with its offset", "write it such as 2026-12-31T23:00:00Z, without quotes");
+        }
+        found
+    }
+
+    /// A text, number or truth as text: for values that only people and programs elsewhere interpret.
+    pub fn plain(&self, report: &mut Report) -> Option<String> {
+        match self.item {
+            DeValue::Integer(number) => Some(number.to_string()),
+            DeValue::Float(number) => Some(number.to_string()),
+            DeValue::Boolean(truth) => Some(truth.to_string()),
+            DeValue::String(_) | DeValue::Array(_) | DeValue::Datetime(_) | DeValue::Table(_) => {
+                self.text(report).map(str::to_owned)
+            }
+        }
+    }
+
+    /// True when it is a text.
+    pub fn is_text(&self) -> bool {
+        self.item.is_str()
+    }
+
+    /// True when it is a table.
+    pub fn is_table(&self) -> bool {
+        self.item.is_table()
+    }
+
     /// The elements of an array.
-    pub(super) fn list(&self, report: &mut Report) -> Vec<Self> {
+    pub fn list(&self, report: &mut Report) -> Vec<Self> {
         let Some(array) = self.item.as_array() else {
             self.wrong_type(report, "a list", "write it in brackets, such as [\"first\", \"second\"]");
             return Vec::new();
@@ -165,7 +205,7 @@ impl<'d> Value<'d> {
     }
 
     /// The tables of an array of tables.
-    pub(super) fn sections(&self, report: &mut Report) -> Vec<Section<'d>> {
+    pub fn sections(&self, report: &mut Report) -> Vec<Section<'d>> {
         if self.item.is_table() {
             let what = "this is one table, and a list of tables is meant";
             self.refuse(report, what, format!("write [[{}]] with double brackets", without_counts(&self.place)));
@@ -176,7 +216,7 @@ impl<'d> Value<'d> {
     }
 
     /// A table.
-    pub(super) fn section(&self, report: &mut Report) -> Option<Section<'d>> {
+    pub fn section(&self, report: &mut Report) -> Option<Section<'d>> {
         let table = self.item.as_table();
         if table.is_none() {
             self.wrong_type(report, "a table", "write it in braces, such as {key = \"value\"}");
@@ -204,29 +244,29 @@ impl<'d> Value<'d> {
 
 impl<'d> Section<'d> {
     /// The whole document.
-    pub(super) fn root(table: &'d DeTable<'d>) -> Self {
+    pub fn root(table: &'d DeTable<'d>) -> Self {
         Self { table, at: 0, place: String::new(), asked: Vec::new() }
     }
 
     /// Where it begins in the text.
-    pub(super) fn at(&self) -> usize {
+    pub fn at(&self) -> usize {
         self.at
     }
 
     /// The place of this table.
-    pub(super) fn place(&self) -> &str {
+    pub fn place(&self) -> &str {
         &self.place
     }
 
     /// The value of a key, if it is there and could be read.
-    pub(super) fn find(&mut self, report: &Report, key: &'static str) -> Option<Value<'d>> {
+    pub fn find(&mut self, report: &Report, key: &'static str) -> Option<Value<'d>> {
         self.asked.push(key);
         let value = Value::new(self.table.get(key)?, self.below(key));
         (!report.spoiled(&value.span)).then_some(value)
     }
 
     /// The value of a key that must be there; `example` is how a good one looks.
-    pub(super) fn need(&mut self, report: &mut Report, key: &'static str, example: &str) -> Option<Value<'d>> {
+    pub fn need(&mut self, report: &mut Report, key: &'static str, example: &str) -> Option<Value<'d>> {
         let found = self.find(report, key);
         // In a file with broken lines the key may well be on one of them.
         if !self.table.contains_key(key) && report.syntax.is_empty() {
@@ -236,22 +276,32 @@ impl<'d> Section<'d> {
     }
 
     /// A table of this table.
-    pub(super) fn section(&mut self, report: &mut Report, key: &'static str) -> Option<Self> {
+    pub fn section(&mut self, report: &mut Report, key: &'static str) -> Option<Self> {
         self.find(report, key)?.section(report)
     }
 
     /// The tables of a list of tables; none when the key is not there.
-    pub(super) fn sections(&mut self, report: &mut Report, key: &'static str) -> Vec<Self> {
+    pub fn sections(&mut self, report: &mut Report, key: &'static str) -> Vec<Self> {
         self.find(report, key).map_or_else(Vec::new, |value| value.sections(report))
     }
 
+    /// All its keys with their values, where every key is a name that its author chose.
+    pub fn entries(&self, report: &Report) -> Vec<(String, Value<'d>)> {
+        let named = self.table.iter().map(|(key, item)| {
+            let name = key.get_ref().to_string();
+            let value = Value::new(item, self.below(&name));
+            (name, value)
+        });
+        named.filter(|(_, value)| !report.spoiled(&value.span)).collect()
+    }
+
     /// Adds a mistake in this table as a whole.
-    pub(super) fn refuse(&self, report: &mut Report, what: impl Into<String>, mend: impl Into<String>) {
+    pub fn refuse(&self, report: &mut Report, what: impl Into<String>, mend: impl Into<String>) {
         report.refuse(self.at, &self.place, what, mend);
     }
 
     /// Reports the keys that nobody asked for.
-    pub(super) fn finish(self, report: &mut Report) {
+    pub fn finish(self, report: &mut Report) {
         for (key, _) in self.table.iter().filter(|(key, _)| !self.asked.contains(&key.get_ref().as_ref())) {
             let mend = nearest(key.get_ref(), &self.asked).map_or_else(
                 || format!("remove it; known here: {}", self.asked.join(", ")),
@@ -264,6 +314,31 @@ impl<'d> Section<'d> {
     fn below(&self, key: &str) -> String {
         if self.place.is_empty() { key.to_owned() } else { format!("{}.{key}", self.place) }
     }
+}
+
+/// Unix milliseconds of a date and time with its offset; none for times of no place, or before 1970.
+fn moment(time: &toml::value::Datetime) -> Option<Moment> {
+    let toml::value::Datetime { date: Some(date), time: Some(clock), offset: Some(offset) } = time else {
+        return None;
+    };
+    let minutes = match offset {
+        toml::value::Offset::Z => 0,
+        toml::value::Offset::Custom { minutes } => i64::from(*minutes),
+    };
+    let second = clock.second.map_or(0, i64::from);
+    let day = days(i64::from(date.year), i64::from(date.month), i64::from(date.day));
+    let seconds = day * 86_400 + i64::from(clock.hour) * 3600 + (i64::from(clock.minute) - minutes) * 60 + second;
+    let millis = clock.nanosecond.map_or(0, |nanos| nanos / 1_000_000);
+    u64::try_from(seconds * 1000 + i64::from(millis)).ok().map(Moment)
+}
+
+/// Days from 1970-01-01 in the Gregorian calendar. Years begin in March here, so that the leap day comes last.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, month) = (year.div_euclid(400), (month + 9) % 12);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
 /// `service[1].device` as it stands in a header: `service.device`.

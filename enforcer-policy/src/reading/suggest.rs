@@ -3,7 +3,7 @@
 //! In: what was written, and the words that are known. Out: the one that was probably meant. Never here: the file.
 
 /// The known word that differs least from `written`, when it differs little.
-pub(super) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
+pub fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     if written.len() > LONGEST {
         return None;
     }
@@ -14,7 +14,7 @@ pub(super) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
 }
 
 /// A piece of the file for a message: in quotes, escaped, at most 40 characters.
-pub(super) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     let short: String = text.chars().take(40).flat_map(char::escape_debug).collect();
     let more = if text.chars().nth(40).is_some() { "..." } else { "" };
     format!("`{short}{more}`")

@@ -1,0 +1,218 @@
+//! Decisions, one by one: what is urgent.
+//!
+//! In: a subject as people write it; raw tokens become digests here and go no further. Out: the decision with its id and the
+//! revision that carries it. Never here: the policy files' own decisions, which end with their files.
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use enforcer_policy::document::{WrittenSubject, rfc3339};
+use enforcer_policy::revision::{Digest, Entry};
+use enforcer_policy::{
+    Action, DecisionId, Moment, Note, Order, Origin, Scope, Subject, SubjectKind, parse_prefix, parse_rate,
+};
+use serde::{Deserialize, Serialize};
+
+use super::Center;
+use super::people::Person;
+use super::policy::{Force, guard};
+use super::problem::{Answer, Asked, Problem, body};
+use crate::clock;
+use crate::desk::Desk;
+use crate::serve::Peer;
+
+/// `{"kind": "device", "value": "A1B2", "action": "deny", "seconds": 3600, "reason": "stolen"}`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    kind: String,
+    value: String,
+    #[serde(default)]
+    scope: Option<String>,
+    action: String,
+    #[serde(default)]
+    rate: Option<String>,
+    #[serde(default)]
+    seconds: Option<u64>,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    groups: Vec<String>,
+}
+
+/// A decision as it is shown.
+#[derive(Serialize)]
+struct Shown {
+    id: DecisionId,
+    kind: &'static str,
+    subject: String,
+    scope: String,
+    action: &'static str,
+    until: Option<String>,
+    reason: String,
+    approved_by: String,
+    groups: Vec<String>,
+    written: bool,
+}
+
+#[derive(Serialize)]
+struct Decided {
+    revision: u64,
+    decision: Shown,
+}
+
+#[derive(Serialize)]
+struct Page {
+    items: Vec<Shown>,
+    next: Option<DecisionId>,
+}
+
+/// `?after=&limit=`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct From {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// Decisions on one page at most.
+const MOST: usize = 1000;
+const REASON: usize = 512;
+
+pub(super) async fn list(
+    State(center): State<Center>,
+    Asked(from): Asked<From>,
+    headers: HeaderMap,
+) -> Result<Answer, Problem> {
+    let list = move |desk: &mut Desk, _: &Center| {
+        Person::of(&headers, desk)?;
+        let after = from.after.as_deref().map(id).transpose()?;
+        let limit = from.limit.unwrap_or(100).clamp(1, MOST);
+        let mut entries = desk.content().entries_after(after);
+        let items: Vec<Shown> = entries.by_ref().take(limit).map(|entry| Shown::of(entry)).collect();
+        let next = items.last().map(|last| last.id).filter(|_| entries.next().is_some());
+        Ok(Answer::json(&Page { items, next }).tagged(desk.known().number))
+    };
+    center.work(list).await
+}
+
+pub(super) async fn decide(
+    State(center): State<Center>,
+    Extension(peer): Extension<Peer>,
+    Asked(force): Asked<Force>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Answer, Problem> {
+    let decide = move |desk: &mut Desk, _: &Center| {
+        let person = Person::operator(&headers, desk)?;
+        let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
+        let request = Digest::of("enforcer request v1", &[&bytes]).to_string();
+        if let Some(key) = &key
+            && let Some((earlier, status, reply)) = desk.store().reply(&person.name, key)?
+        {
+            if earlier != request {
+                return Err(Problem::conflict("this idempotency key was used for another request", "draw a new one"));
+            }
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+            return Ok(Answer::with(status, reply));
+        }
+        let asked: Wanted = body(&bytes)?;
+        let comment = asked.reason.clone();
+        let (order, groups) = asked.order(desk, &person)?;
+        let guard = guard(desk, &peer)?;
+        let decided = desk.decide(vec![(order, groups)], &guard, force.is_on(), &person.signs(&comment))?;
+        let entry = decided.first().ok_or_else(|| Problem::internal("nothing was decided"))?;
+        let decided = Decided { revision: desk.known().number, decision: Shown::of(entry) };
+        let reply = serde_json::to_string(&decided).unwrap_or_default();
+        if let Some(key) = &key {
+            desk.store().keep_reply(&person.name, key, &request, StatusCode::CREATED.as_u16(), &reply)?;
+        }
+        Ok(Answer::with(StatusCode::CREATED, reply).tagged(decided.revision))
+    };
+    center.work(decide).await
+}
+
+pub(super) async fn end(
+    State(center): State<Center>,
+    Path(text): Path<String>,
+    headers: HeaderMap,
+) -> Result<Answer, Problem> {
+    let end = move |desk: &mut Desk, _: &Center| {
+        let person = Person::operator(&headers, desk)?;
+        let ended = desk.end(id(&text)?, &person.signs("ended"))?;
+        let entry = ended.ok_or_else(|| Problem::not_found("there is no decision of this id"))?;
+        let revision = desk.known().number;
+        Ok(Answer::json(&Decided { revision, decision: Shown::of(&entry) }).tagged(revision))
+    };
+    center.work(end).await
+}
+
+impl Wanted {
+    fn order(self, desk: &Desk, person: &Person) -> Result<(Order, Vec<String>), Problem> {
+        let now = clock::now();
+        let wrong = |error: &dyn std::fmt::Display| Problem::bad(error.to_string(), "");
+        let subject = self.subject(desk)?;
+        let scope = self.scope.as_deref().map_or(Ok(Scope::All), Scope::parse).map_err(|error| wrong(&error))?;
+        let actions = [Action::Observe, Action::Limit, Action::Deny, Action::Reset, Action::Drop];
+        let action = actions.into_iter().find(|action| action.name() == self.action);
+        let action =
+            action.ok_or_else(|| Problem::bad("no such action", "write observe, limit, deny, reset or drop"))?;
+        let rate =
+            self.rate.as_deref().map(|rate| parse_rate(rate, None)).transpose().map_err(|error| wrong(&error))?;
+        let until: Option<Moment> = self.seconds.map(|seconds| now.plus(Duration::from_secs(seconds)));
+        if self.reason.len() > REASON {
+            return Err(Problem::bad("the reason is too long", "say it in 512 bytes"));
+        }
+        let unknown = self.groups.iter().find(|group| !desk.content().base().groups.contains_key(*group));
+        if let Some(group) = unknown {
+            return Err(Problem::bad(format!("there is no group {group}"), "add it to the policy first"));
+        }
+        let (reason, origin, approved_by) = (self.reason, Origin::Center, person.name.clone());
+        let note = Arc::new(Note { reason, origin, approved_by, created: now });
+        Ok((Order { subject, scope, action, rate, until, shorten: true, wide: false, note }, self.groups))
+    }
+
+    fn subject(&self, desk: &Desk) -> Result<Subject, Problem> {
+        let mend = "write kind as ip, device, session, user or apikey";
+        let kinds = [SubjectKind::Device, SubjectKind::Session, SubjectKind::User, SubjectKind::ApiKey];
+        if self.kind == SubjectKind::Ip.name() {
+            return parse_prefix(&self.value).map(Subject::Ip).map_err(|error| Problem::bad(error.to_string(), ""));
+        }
+        let kind = kinds
+            .into_iter()
+            .find(|kind| kind.name() == self.kind)
+            .ok_or_else(|| Problem::bad("no such kind", mend))?;
+        let raw = self.value.trim();
+        let sound =
+            (1..=enforcer_common::limits::TOKEN).contains(&raw.len()) && !raw.contains(|c: char| c.is_control());
+        let sealed = WrittenSubject::Raw(kind, raw.to_owned()).sealed(desk.key()).filter(|_| sound);
+        sealed.ok_or_else(|| {
+            Problem::bad("the value is empty, too long or not text", "give it as it stands in the request")
+        })
+    }
+}
+
+impl Shown {
+    fn of(entry: &Entry) -> Self {
+        let decision = &entry.decision;
+        Self {
+            id: decision.id,
+            kind: decision.subject.kind().name(),
+            subject: decision.subject.to_string(),
+            scope: decision.scope.to_string(),
+            action: decision.action.name(),
+            until: decision.until.map(rfc3339),
+            reason: decision.note.reason.clone(),
+            approved_by: decision.note.approved_by.clone(),
+            groups: entry.groups.clone(),
+            written: entry.written,
+        }
+    }
+}
+
+fn id(text: &str) -> Result<DecisionId, Problem> {
+    text.parse().map_err(|error: enforcer_policy::IdError| Problem::bad(error.to_string(), ""))
+}

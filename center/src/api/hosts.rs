@@ -1,0 +1,115 @@
+//! Hosts: what each should hold against what it says it holds.
+//!
+//! In: acknowledgements. Out: a state per host. Never here: orders to hosts.
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use enforcer_policy::Moment;
+use enforcer_policy::revision::{Digest, Known};
+use serde::{Deserialize, Serialize};
+
+use super::Center;
+use super::people::Person;
+use super::problem::{Answer, Asked, Problem};
+use crate::desk::Desk;
+use crate::store::{Host, Skipped};
+
+/// A host, and how it is.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Compared {
+    #[serde(flatten)]
+    pub(crate) host: Host,
+    /// `in sync`, `behind`, `forked`, `differs`, `refuses`, `unheard` or `revoked`.
+    pub(crate) state: &'static str,
+    /// The revision it should be at.
+    pub(crate) desired: u64,
+}
+
+/// `?after=&limit=`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct From {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Page {
+    items: Vec<Compared>,
+    next: Option<String>,
+}
+
+/// Hosts on one page at most.
+pub(super) const MOST: usize = 10_000;
+
+pub(super) async fn list(
+    State(center): State<Center>,
+    Asked(from): Asked<From>,
+    headers: HeaderMap,
+) -> Result<Answer, Problem> {
+    let list = move |desk: &mut Desk, _: &Center| {
+        Person::of(&headers, desk)?;
+        let limit = from.limit.unwrap_or(100).clamp(1, MOST);
+        let items = compared(desk, from.after.as_deref().unwrap_or_default(), limit)?;
+        let next = items.last().map(|last| last.host.name.clone()).filter(|_| items.len() == limit);
+        Ok(Answer::json(&Page { items, next }))
+    };
+    center.work(list).await
+}
+
+pub(super) async fn revoke(
+    State(center): State<Center>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Answer, Problem> {
+    let revoke = move |desk: &mut Desk, _: &Center| {
+        let person = Person::operator(&headers, desk)?;
+        let revoked = desk.store().revoke_host(&name, &person.name)?;
+        if revoked { Ok(Answer::nothing()) } else { Err(Problem::not_found("there is no such host")) }
+    };
+    center.work(revoke).await
+}
+
+/// Hosts after a name with their states.
+pub(crate) fn compared(desk: &mut Desk, after: &str, limit: usize) -> anyhow::Result<Vec<Compared>> {
+    let (known, digest) = (desk.known(), desk.decisions_digest());
+    let hosts = desk.store().hosts(after, limit)?;
+    let compare = |host: Host| {
+        let reported = host.ack.as_ref().map(|ack| Known { number: ack.number, hash: ack.hash });
+        let ours = reported.map_or(Ok(true), |reported| desk.is_ours(reported))?;
+        Ok(Compared { state: state(&host, ours, known, digest), desired: known.number, host })
+    };
+    hosts.into_iter().map(compare).collect()
+}
+
+/// How a host is; `ours` says whether its revision is one of this center's.
+fn state(host: &Host, ours: bool, known: Known, digest: Digest) -> &'static str {
+    let Some(ack) = &host.ack else { return if host.revoked { "revoked" } else { "unheard" } };
+    let held = &ack.held;
+    if host.revoked {
+        "revoked"
+    } else if !ours {
+        "forked"
+    } else if ack.refused.is_some() {
+        "refuses"
+    } else if ack.number < known.number {
+        "behind"
+    } else if held.skipped.failed > 0 || (held.digest != digest && held.skipped == Skipped::default()) {
+        "differs"
+    } else {
+        "in sync"
+    }
+}
+
+impl Compared {
+    /// One line for people.
+    pub(crate) fn line(&self, now: Moment) -> String {
+        let ack = self.host.ack.clone().unwrap_or_default();
+        let seen =
+            self.host.seen.map_or_else(|| "never".to_owned(), |seen| format!("{} s ago", seen.until(now).as_secs()));
+        let (name, state, desired) = (&self.host.name, self.state, self.desired);
+        let mut line =
+            format!("{name:20} {state:8} revision {} of {desired}, {} held, ", ack.number, ack.held.decisions);
+        line.push_str(&format!("{} local, heard {seen}", ack.held.local));
+        line
+    }
+}

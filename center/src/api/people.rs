@@ -1,0 +1,51 @@
+//! Who asks, and what they may do.
+//!
+//! In: the headers of a request and its peer. Out: a person with a role, or a host; or the problem. Never here: secrets beyond
+//! the look at them.
+use axum::http::{HeaderMap, header};
+
+use super::problem::Problem;
+use crate::desk::{Desk, Signature};
+use crate::serve::Peer;
+use crate::store::{Host, Role};
+
+/// Somebody with a token.
+#[derive(Clone, Debug)]
+pub(super) struct Person {
+    pub(super) name: String,
+    pub(super) role: Role,
+}
+
+impl Person {
+    /// Anybody with a token.
+    pub(super) fn of(headers: &HeaderMap, desk: &mut Desk) -> Result<Self, Problem> {
+        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let text = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Problem::stranger)?;
+        let token = desk.store().token(text.trim())?.ok_or_else(Problem::stranger)?;
+        Ok(Self { name: token.name, role: token.role })
+    }
+
+    /// Somebody who may change policy.
+    pub(super) fn operator(headers: &HeaderMap, desk: &mut Desk) -> Result<Self, Problem> {
+        let person = Self::of(headers, desk)?;
+        match person.role {
+            Role::Operator => Ok(person),
+            Role::Viewer | Role::Approver => Err(Problem::forbidden(format!(
+                "{} is a {}; only operators change policy",
+                person.name,
+                person.role.name()
+            ))),
+        }
+    }
+
+    /// What they sign with.
+    pub(super) fn signs(&self, comment: &str) -> Signature {
+        Signature { author: self.name.clone(), approver: None, comment: comment.to_owned() }
+    }
+}
+
+/// The host of a certificate.
+pub(super) fn host(peer: &Peer, desk: &mut Desk) -> Result<Host, Problem> {
+    let certificate = peer.certificate.as_deref().ok_or_else(Problem::stranger)?;
+    desk.store().host_of(certificate)?.ok_or_else(Problem::stranger)
+}

@@ -1,0 +1,139 @@
+//! The policy as a whole: read, plan, apply.
+//!
+//! In: policy files as JSON `{"files": [{"name", "text"}], "comment"}`. Out: a plan; TOML. Never here: single decisions.
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use enforcer_policy::document::{Document, to_toml};
+use enforcer_policy::plan::{Guard, Plan};
+use enforcer_policy::revision::Content;
+use serde::{Deserialize, Serialize};
+
+use super::Center;
+use super::people::Person;
+use super::problem::{Answer, Asked, Problem, body};
+use crate::desk::Desk;
+use crate::serve::Peer;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Files {
+    files: Vec<File>,
+    #[serde(default)]
+    comment: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Planned<'p> {
+    revision: u64,
+    plan: &'p Plan,
+}
+
+/// `?force=true`.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Force {
+    #[serde(default)]
+    force: bool,
+}
+
+/// `?all=true`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct All {
+    #[serde(default)]
+    all: bool,
+}
+
+impl Force {
+    pub(super) const fn is_on(&self) -> bool {
+        self.force
+    }
+}
+
+pub(super) async fn read(
+    State(center): State<Center>,
+    Asked(All { all }): Asked<All>,
+    headers: HeaderMap,
+) -> Result<Answer, Problem> {
+    let read = move |desk: &mut Desk, _: &Center| {
+        Person::of(&headers, desk)?;
+        let text = to_toml(desk.content(), all);
+        Ok(Answer::bytes("application/toml", text).tagged(desk.known().number))
+    };
+    center.work(read).await
+}
+
+pub(super) async fn plan(
+    State(center): State<Center>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Answer, Problem> {
+    let plan = move |desk: &mut Desk, _: &Center| {
+        let person = Person::of(&headers, desk)?;
+        let content = meant(desk, body(&bytes)?, &person)?;
+        let guard = guard(desk, &peer)?;
+        let plan = Plan::between(desk.content(), &content, &guard);
+        let revision = desk.known().number;
+        Ok(Answer::json(&Planned { revision, plan: &plan }).tagged(revision))
+    };
+    center.work(plan).await
+}
+
+pub(super) async fn apply(
+    State(center): State<Center>,
+    Extension(peer): Extension<Peer>,
+    Asked(force): Asked<Force>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Answer, Problem> {
+    let apply = move |desk: &mut Desk, _: &Center| {
+        let person = Person::operator(&headers, desk)?;
+        unchanged(&headers, desk)?;
+        let files: Files = body(&bytes)?;
+        let signature = person.signs(&files.comment);
+        let content = meant(desk, files, &person)?;
+        let guard = guard(desk, &peer)?;
+        let plan = desk.replace(&content, &guard, force.is_on(), &signature)?;
+        let revision = desk.known().number;
+        Ok(Answer::json(&Planned { revision, plan: &plan }).tagged(revision))
+    };
+    center.work(apply).await
+}
+
+fn meant(desk: &Desk, files: Files, person: &Person) -> Result<Content, Problem> {
+    let files: Vec<_> = files.files.into_iter().map(|file| (file.name, file.text)).collect();
+    let document = Document::parse(&files)?;
+    desk.meant(document, &person.name).map_err(|error| Problem::refused(format!("{error:#}"), ""))
+}
+
+/// A change that names the revision it was thought for is only made on that one.
+pub(super) fn unchanged(headers: &HeaderMap, desk: &Desk) -> Result<(), Problem> {
+    let Some(tag) = headers.get(header::IF_MATCH).and_then(|tag| tag.to_str().ok()) else { return Ok(()) };
+    let number = desk.known().number;
+    if tag == "*" || tag.trim_matches('"') == number.to_string() {
+        return Ok(());
+    }
+    Err(Problem::changed(format!("the policy is at revision {number}, not {tag}")))
+}
+
+/// Whom no decision may cut off: whoever asks, and what hosts say their traffic depends on.
+pub(super) fn guard(desk: &mut Desk, peer: &Peer) -> Result<Guard, Problem> {
+    let mut guard = Guard::default();
+    guard.add(peer.address.into(), "operator");
+    for host in desk.store().hosts("", super::hosts::MOST)? {
+        for gateway in host.ack.into_iter().flat_map(|ack| ack.gateways) {
+            guard.add(gateway.into(), &format!("gateway or center of {}", host.name));
+        }
+    }
+    Ok(guard)
+}

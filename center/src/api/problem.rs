@@ -1,0 +1,179 @@
+//! Answers: JSON, or a problem document (RFC 9457).
+//!
+//! In: values and failures. Out: responses. Never here: secrets, and what the inside of the center looks like.
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use enforcer_policy::document::{FileProblem, FileProblems};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::desk::DeskError;
+use crate::store::StoreError;
+
+/// Why a request was not carried out.
+#[derive(Debug, Serialize)]
+pub(super) struct Problem {
+    title: &'static str,
+    status: u16,
+    detail: String,
+    mend: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<FileMistake>,
+}
+
+/// A mistake in a policy file.
+#[derive(Debug, Serialize)]
+struct FileMistake {
+    file: String,
+    line: usize,
+    place: String,
+    what: String,
+    mend: String,
+}
+
+impl Problem {
+    fn new(status: StatusCode, title: &'static str, detail: impl Into<String>, mend: &str) -> Self {
+        Self { title, status: status.as_u16(), detail: detail.into(), mend: mend.to_owned(), problems: Vec::new() }
+    }
+
+    pub(super) fn bad(detail: impl Into<String>, mend: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "the request makes no sense", detail, mend)
+    }
+
+    pub(super) fn conflict(detail: impl Into<String>, mend: &str) -> Self {
+        Self::new(StatusCode::CONFLICT, "this cannot be done now", detail, mend)
+    }
+
+    pub(super) fn refused(detail: impl Into<String>, mend: &str) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "the policy does not allow this", detail, mend)
+    }
+
+    pub(super) fn changed(detail: impl Into<String>) -> Self {
+        let mend = "read the policy again, and decide on what is there now";
+        Self::new(StatusCode::PRECONDITION_FAILED, "somebody else was faster", detail, mend)
+    }
+
+    pub(super) fn stranger() -> Self {
+        let mend = "send Authorization: Bearer with a token of this center (enforcer-center token add)";
+        Self::new(StatusCode::UNAUTHORIZED, "who are you?", "no token that counts, and no host's certificate", mend)
+    }
+
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "you may not do this", detail, "ask somebody with the right role")
+    }
+
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "there is no such thing", detail, "")
+    }
+
+    pub(super) fn method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method", "this path knows other methods", "")
+    }
+
+    pub(super) fn internal(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the center failed", detail, "see the center's log")
+    }
+}
+
+impl From<FileProblems> for Problem {
+    fn from(problems: FileProblems) -> Self {
+        let mistake = |FileProblem { file, problem }| {
+            let enforcer_policy::reading::Problem { line, place, what, mend } = problem;
+            FileMistake { file, line, place, what, mend }
+        };
+        let detail = problems.to_string();
+        Self { problems: problems.0.into_iter().map(mistake).collect(), ..Self::bad(detail, "see each problem's own") }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        Self::internal("the store failed")
+    }
+}
+
+impl From<anyhow::Error> for Problem {
+    fn from(error: anyhow::Error) -> Self {
+        tracing::error!(error = format!("{error:#}"), "a request failed");
+        Self::internal("the request could not be carried out")
+    }
+}
+
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Refused(refusal) => Self::refused(refusal.to_string(), ""),
+            DeskError::Lockout(_) => {
+                let mend = "decide on narrower networks, put the address on the allowlist first, or add ?force=true";
+                Self::refused(error.to_string(), mend)
+            }
+            DeskError::Failed(error) => error.into(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+    }
+}
+
+/// A good answer.
+pub(super) struct Answer(Response);
+
+impl Answer {
+    pub(super) fn json(value: &impl Serialize) -> Self {
+        Self::with(StatusCode::OK, serde_json::to_string(value).unwrap_or_default())
+    }
+
+    /// JSON that was written before.
+    pub(super) fn with(status: StatusCode, body: String) -> Self {
+        Self((status, [(header::CONTENT_TYPE, "application/json")], body).into_response())
+    }
+
+    /// TOML or a delivery.
+    pub(super) fn bytes(kind: &'static str, body: impl Into<Body>) -> Self {
+        Self(([(header::CONTENT_TYPE, kind)], body.into()).into_response())
+    }
+
+    pub(super) fn nothing() -> Self {
+        Self(StatusCode::NO_CONTENT.into_response())
+    }
+
+    /// The revision that this shows, so that a change can name it in `If-Match`.
+    pub(super) fn tagged(mut self, revision: u64) -> Self {
+        if let Ok(tag) = HeaderValue::from_str(&format!("\"{revision}\"")) {
+            self.0.headers_mut().insert(header::ETAG, tag);
+        }
+        self
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+/// A query that is read or becomes a problem document.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let read = Query::<T>::try_from_uri(&parts.uri);
+        read.map(|query| Self(query.0)).map_err(|error| Problem::bad(error.body_text(), "see docs/CENTER.md"))
+    }
+}
+
+/// A JSON body.
+pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| Problem::bad(format!("the body: {error}"), "see docs/CENTER.md"))
+}

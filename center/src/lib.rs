@@ -1,0 +1,20 @@
+//! The Security Control Center: one place that holds policy, signs it, numbers it, and brings it to every host.
+//!
+//! ```text
+//! people   CLI, HTTP/JSON -> api -> desk (plan, sign, number) -> store (SQLite: revisions, audit) -> news
+//! hosts    watch from revision R -> api -> desk -> signed delta or snapshot;   acknowledgement -> store
+//! ```
+//! Rooms: `store` alone knows SQL; `desk` alone signs; `authority` alone issues certificates; `api` speaks HTTP; `serve` speaks
+//! TLS; `cli` is the command line. Nothing that happens here touches the traffic: hosts enforce by themselves.
+#![forbid(unsafe_code)]
+
+pub mod authority;
+pub mod cli;
+pub mod clock;
+pub mod desk;
+pub mod folder;
+pub mod secret;
+pub mod serve;
+pub mod store;
+
+mod api;

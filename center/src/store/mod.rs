@@ -1,0 +1,90 @@
+//! The embedded store: one SQLite file. The only room with SQL.
+//!
+//! In: values of the center. Out: rows, durable when a call returns. Never here: what they mean. Several processes may hold the
+//! file (the command line beside the running center): every writing call is one immediate transaction.
+mod audit;
+mod hosts;
+mod replies;
+mod revisions;
+mod tokens;
+
+use std::path::Path;
+use std::time::Duration;
+
+use enforcer_policy::Moment;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+pub use audit::{AuditEntry, Broken};
+pub use hosts::{Ack, Held, Host, Skipped};
+pub use revisions::{Row, SnapshotRow};
+pub use tokens::{Enrolment, Role, Token};
+
+/// What the store could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite says no.
+    #[error("the store: {0}")]
+    Sql(#[from] rusqlite::Error),
+    /// A number that SQLite cannot hold, or a value that nobody wrote.
+    #[error("the store holds {0}, which means nothing")]
+    Meaningless(&'static str),
+    /// Of another version.
+    #[error("the store is of version {found}, and this program reads {ours}: use the program that made it, or upgrade")]
+    Version {
+        /// In the file.
+        found: i64,
+        /// Of this program.
+        ours: i64,
+    },
+}
+
+/// The store.
+pub struct Store {
+    connection: Connection,
+}
+
+impl Store {
+    /// Opens the file; makes it when it is not there.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(PATIENCE)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", "ON")?;
+        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        match found {
+            0 => connection.execute_batch(SCHEMA)?,
+            VERSION => {}
+            found => return Err(StoreError::Version { found, ours: VERSION }),
+        }
+        Ok(Self { connection })
+    }
+
+    /// One transaction, begun as a writer so that nothing it has read changes before it writes.
+    fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = work(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+}
+
+fn stored(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(|_wide| StoreError::Meaningless("a number past its end"))
+}
+
+fn number(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(index)?;
+    Ok(u64::try_from(value).unwrap_or(0))
+}
+
+fn moment(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Moment> {
+    number(row, index).map(Moment)
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);
+const VERSION: i64 = 1;
+const SCHEMA: &str = include_str!("schema.sql");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! Revisions, and the latest snapshot.
+//!
+//! In: signed heads and packed deltas. Out: the same bytes. Never here: what is in them.
+use rusqlite::{OptionalExtension as _, params};
+
+use super::{Store, StoreError, audit, number, stored};
+
+/// A revision as it is kept.
+pub struct Row {
+    /// Its number.
+    pub number: u64,
+    /// Its signed head.
+    pub head: Vec<u8>,
+    /// What it changes, packed.
+    pub delta: Vec<u8>,
+    /// Bytes of that when it is unpacked.
+    pub plain: usize,
+}
+
+/// The content of one revision.
+pub struct SnapshotRow {
+    /// Whose.
+    pub number: u64,
+    /// Packed.
+    pub body: Vec<u8>,
+    /// Bytes of that when it is unpacked.
+    pub plain: usize,
+}
+
+impl Store {
+    /// Adds a revision, with its audit entry; a number that is there fails.
+    pub fn publish(&mut self, row: &Row, who: &str, what: &str, detail: &str) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "INSERT INTO revisions (number, head, delta, plain) VALUES (?, ?, ?, ?)",
+                params![stored(row.number)?, row.head, row.delta, stored(row.plain as u64)?],
+            )?;
+            audit::append(transaction, who, what, detail)
+        })
+    }
+
+    /// The greatest number; 0 when there is none.
+    pub fn last_revision(&self) -> Result<u64, StoreError> {
+        let query = "SELECT coalesce(max(number), 0) FROM revisions";
+        Ok(self.connection.query_row(query, [], |row| number(row, 0))?)
+    }
+
+    /// Revisions after a number, oldest first.
+    pub fn revisions(&self, after: u64, limit: usize) -> Result<Vec<Row>, StoreError> {
+        let query = "SELECT number, head, delta, plain FROM revisions WHERE number > ? ORDER BY number LIMIT ?";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let rows = statement.query_map(params![stored(after)?, stored(limit as u64)?], |row| {
+            let plain = usize::try_from(number(row, 3)?).unwrap_or(0);
+            Ok(Row { number: number(row, 0)?, head: row.get(1)?, delta: row.get(2)?, plain })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The signed head of one.
+    pub fn head(&self, revision: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT head FROM revisions WHERE number = ?")?;
+        Ok(statement.query_row([stored(revision)?], |row| row.get(0)).optional()?)
+    }
+
+    /// Replaces the snapshot.
+    pub fn keep_snapshot(&mut self, row: &SnapshotRow) -> Result<(), StoreError> {
+        self.connection.execute(
+            "INSERT OR REPLACE INTO snapshot (one, number, body, plain) VALUES (1, ?, ?, ?)",
+            params![stored(row.number)?, row.body, stored(row.plain as u64)?],
+        )?;
+        Ok(())
+    }
+
+    /// The snapshot.
+    pub fn snapshot(&self) -> Result<Option<SnapshotRow>, StoreError> {
+        let row = self.connection.query_row("SELECT number, body, plain FROM snapshot", [], |row| {
+            let plain = usize::try_from(number(row, 2)?).unwrap_or(0);
+            Ok(SnapshotRow { number: number(row, 0)?, body: row.get(1)?, plain })
+        });
+        Ok(row.optional()?)
+    }
+}

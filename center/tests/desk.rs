@@ -1,0 +1,156 @@
+//! The desk on a real store: what it publishes is what a host accepts, also after a restart and from far behind.
+//!
+//! In: orders. Out: deliveries, verified by a replica. Never here: HTTP.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what cannot be done fails them")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use enforcer_center::desk::{Desk, DeskError, Signature};
+use enforcer_center::store::Store;
+use enforcer_common::SipKey;
+use enforcer_policy::document::Document;
+use enforcer_policy::plan::Guard;
+use enforcer_policy::revision::{Flaw, Replica, Signer, Verifier};
+use enforcer_policy::{Action, Moment, Note, Order, Origin, Scope, Subject, parse_prefix};
+
+fn desk(folder: &Path) -> Desk {
+    let store = Store::open(&folder.join("center.db")).unwrap();
+    Desk::open(store, Signer::from_seed(&[7; 32]), SipKey([1, 2])).unwrap()
+}
+
+fn replica(desk: &Desk) -> Replica {
+    Replica::new(Verifier::parse(&desk.public()).unwrap())
+}
+
+fn by() -> Signature {
+    Signature { author: "ada".to_owned(), approver: None, comment: "test".to_owned() }
+}
+
+fn block(address: &str, seconds: u64) -> (Order, Vec<String>) {
+    let now = enforcer_center::clock::now();
+    let note = Note { reason: String::new(), origin: Origin::Center, approved_by: "ada".to_owned(), created: now };
+    let order = Order {
+        subject: Subject::Ip(parse_prefix(address).unwrap()),
+        scope: Scope::All,
+        action: Action::Drop,
+        rate: None,
+        until: Some(now.plus(Duration::from_secs(seconds))),
+        shorten: true,
+        wide: false,
+        note: Arc::new(note),
+    };
+    (order, Vec::new())
+}
+
+fn accept(replica: &mut Replica, desk: &mut Desk) {
+    let bytes = desk.delivery(replica.known().number, false).unwrap();
+    replica.accept(&bytes, &[], Some(enforcer_center::clock::now())).unwrap();
+    assert_eq!(replica.known(), desk.known());
+    assert_eq!(replica.decisions_digest(), desk.decisions_digest());
+}
+
+#[test]
+fn hosts_follow_over_restarts_and_from_far_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut center = desk(folder.path());
+    let (mut near, mut far) = (replica(&center), replica(&center));
+    center.decide(vec![block("192.0.2.1", 60)], &Guard::default(), false, &by()).unwrap();
+    accept(&mut far, &mut center);
+    for number in 0..220 {
+        let address = format!("198.51.{}.{}", number / 250, number % 250 + 1);
+        let decided = center.decide(vec![block(&address, 60)], &Guard::default(), false, &by()).unwrap();
+        if number % 5 == 4 {
+            center.end(decided[0].decision.id, &by()).unwrap().unwrap();
+        }
+        if number % 50 == 0 {
+            center = desk(folder.path());
+            accept(&mut near, &mut center);
+        }
+    }
+    // The store's snapshot is of revision 200: later ones come on top of it.
+    center = desk(folder.path());
+    accept(&mut near, &mut center);
+    accept(&mut far, &mut center);
+    let mut new = replica(&center);
+    accept(&mut new, &mut center);
+    assert_eq!(new.content().len(), 177);
+    assert!(center.store().verify_audit().unwrap().unwrap().0 > 260);
+}
+
+#[test]
+fn a_center_from_an_older_backup_is_not_believed() {
+    let (folder, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut center = desk(folder.path());
+    center.decide(vec![block("192.0.2.1", 60)], &Guard::default(), false, &by()).unwrap();
+    drop(center);
+    std::fs::copy(folder.path().join("center.db"), backup.path().join("center.db")).unwrap();
+    center = desk(folder.path());
+    center.decide(vec![block("192.0.2.2", 60)], &Guard::default(), false, &by()).unwrap();
+    let mut host = replica(&center);
+    accept(&mut host, &mut center);
+
+    let mut restored = desk(backup.path());
+    let refused = |host: &mut Replica, restored: &mut Desk, from| {
+        let bytes = restored.delivery(from, false).unwrap();
+        host.accept(&bytes, &[], Some(enforcer_center::clock::now())).unwrap_err()
+    };
+    assert_eq!(refused(&mut host, &mut restored, 0), Flaw::Lower { number: 1, known: 2 });
+    for address in ["192.0.2.3", "192.0.2.4"] {
+        restored.decide(vec![block(address, 60)], &Guard::default(), false, &by()).unwrap();
+    }
+    assert!(!restored.is_ours(host.known()).unwrap());
+    assert_eq!(refused(&mut host, &mut restored, 2), Flaw::Forked { known: 2 });
+    assert_eq!(host.known().number, 2);
+}
+
+#[test]
+fn what_cannot_be_kept_has_not_happened() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut center = desk(folder.path());
+    center.decide(vec![block("192.0.2.1", 60)], &Guard::default(), false, &by()).unwrap();
+    let (known, digest) = (center.known(), center.decisions_digest());
+    let other = rusqlite::Connection::open(folder.path().join("center.db")).unwrap();
+    other.execute_batch("DROP TABLE audit").unwrap();
+    let failed = center.decide(vec![block("192.0.2.2", 60)], &Guard::default(), false, &by());
+    assert!(matches!(failed, Err(DeskError::Failed(_))), "{failed:?}");
+    assert_eq!((center.known(), center.decisions_digest()), (known, digest));
+}
+
+#[test]
+fn files_and_hands_do_not_end_each_others_decisions() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut center = desk(folder.path());
+    center.decide(vec![block("192.0.2.1", 60)], &Guard::default(), false, &by()).unwrap();
+    let apply = |center: &mut Desk, text: &str| {
+        let document = Document::parse(&[("a.toml".to_owned(), text.to_owned())]).unwrap();
+        let content = center.meant(document, "ada").unwrap();
+        center.replace(&content, &Guard::default(), false, &by()).unwrap();
+    };
+    apply(&mut center, "[[decision]]\nip = \"192.0.2.9\"\naction = \"drop\"\n");
+    assert_eq!(center.content().len(), 2);
+    let number = center.known().number;
+    apply(&mut center, "[[decision]]\nip = \"192.0.2.9\"\naction = \"drop\"\n");
+    assert_eq!(center.known().number, number, "nothing changed, and a revision was made");
+    apply(&mut center, "");
+    let left: Vec<String> = center.content().entries().map(|entry| entry.decision.subject.to_string()).collect();
+    assert_eq!(left, ["192.0.2.1"]);
+}
+
+#[test]
+fn decisions_whose_end_has_come_leave_with_the_next_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut center = desk(folder.path());
+    center.decide(vec![block("192.0.2.1", 1)], &Guard::default(), false, &by()).unwrap();
+    let until: Option<Moment> = center.content().entries().next().and_then(|entry| entry.decision.until);
+    let begun = Instant::now();
+    while until.is_some_and(|until| enforcer_center::clock::now() <= until) && begun.elapsed() < Duration::from_secs(5)
+    {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    center.decide(vec![block("192.0.2.2", 60)], &Guard::default(), false, &by()).unwrap();
+    assert_eq!(center.content().len(), 1);
+    let mut host = replica(&center);
+    accept(&mut host, &mut center);
+}

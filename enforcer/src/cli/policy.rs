@@ -1,0 +1,197 @@
+//! `policy`: the policy of a fleet in files, and at its center.
+//!
+//! In: files or folders of TOML; a center's address, its authority's certificate and a token. Out: problems with file, line and
+//! mend; plans; TOML. Never here: policy of this host alone (`block`, `allow`).
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use enforcer_common::SipKey;
+use enforcer_policy::Moment;
+use enforcer_policy::document::{Document, FileProblems};
+use enforcer_policy::plan::{Guard, Plan};
+use enforcer_policy::revision::Content;
+use hyper::Method;
+use serde::{Deserialize, Serialize};
+
+use super::args::{CenterArgs, Globals, PolicyCommand};
+use super::enroll::{runtime, secret};
+use super::failure::Failure;
+use super::out::Out;
+use crate::sync::{Server, SyncError};
+use crate::wire::Exit;
+
+#[derive(Serialize)]
+struct Files<'a> {
+    files: Vec<File>,
+    comment: &'a str,
+}
+
+#[derive(Serialize)]
+struct File {
+    name: String,
+    text: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Planned {
+    revision: u64,
+    plan: Plan,
+}
+
+#[derive(Serialize)]
+struct Valid {
+    files: usize,
+    services: usize,
+    filters: usize,
+    decisions: usize,
+}
+
+/// `policy`.
+pub(super) fn policy(command: &PolicyCommand, _: &Globals, out: &mut Out) -> Result<Exit, Failure> {
+    match command {
+        PolicyCommand::Validate { files } => validate(files, out),
+        PolicyCommand::Diff { old, new } => diff(old, new, out),
+        PolicyCommand::Plan { files, center } => planned(files, center, "", None, out),
+        PolicyCommand::Apply { files, center, comment, force } => planned(files, center, comment, Some(*force), out),
+        PolicyCommand::Export { center, all } => export(center, *all, out),
+    }
+}
+
+fn validate(files: &[PathBuf], out: &mut Out) -> Result<Exit, Failure> {
+    let texts = read(files)?;
+    let document = Document::parse(&texts)?;
+    let base = &document.base;
+    let valid = Valid {
+        files: texts.len(),
+        services: base.services.len(),
+        filters: base.filters.len(),
+        decisions: document.decisions.len(),
+    };
+    out.report(&valid, |valid| {
+        format!("valid: {} services, {} filters, {} decisions", valid.services, valid.filters, valid.decisions)
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Two policies beside each other, such as those of test and production.
+fn diff(old: &Path, new: &Path, out: &mut Out) -> Result<Exit, Failure> {
+    let content = |path: &Path, current: &Content| -> Result<Content, Failure> {
+        let document = Document::parse(&read(&[path.to_owned()])?)?;
+        let mut drawn = 0;
+        let draw = || {
+            drawn += 1;
+            drawn
+        };
+        // Both sides are digested with the same key, and neither leaves this process.
+        let sealed = document.sealed(SipKey([0, 0]), current, "diff", Moment(0), draw);
+        sealed.map_err(|error| Failure::Usage { message: error.to_string(), hint: "mend the decision" })
+    };
+    let old = content(old, &Content::default())?;
+    let new = content(new, &old)?;
+    let plan = Plan::between(&old, &new, &Guard::default());
+    out.report(&plan, text)?;
+    Ok(if plan.is_empty() { Exit::Done } else { Exit::Nothing })
+}
+
+fn planned(
+    files: &[PathBuf],
+    center: &CenterArgs,
+    comment: &str,
+    force: Option<bool>,
+    out: &mut Out,
+) -> Result<Exit, Failure> {
+    let texts = read(files)?;
+    // Mistakes are found here, so that they are named as the files are named here.
+    Document::parse(&texts)?;
+    let files = texts.into_iter().map(|(name, text)| File { name, text }).collect();
+    let body = serde_json::to_vec(&Files { files, comment }).map_err(SyncError::line)?;
+    let (method, path) = match force {
+        None => (Method::POST, "/v1/policy/plan"),
+        Some(false) => (Method::PUT, "/v1/policy"),
+        Some(true) => (Method::PUT, "/v1/policy?force=true"),
+    };
+    let answer = ask(center, method, path, body)?;
+    let planned: Planned = serde_json::from_slice(&answer).map_err(SyncError::line)?;
+    out.report(&planned, |planned| {
+        let verb = if force.is_some() { "now" } else { "planned on" };
+        format!("{verb} revision {}\n{}", planned.revision, text(&planned.plan))
+    })?;
+    let refused = force.is_none() && !planned.plan.lockouts.is_empty();
+    Ok(if refused { Exit::Refused } else { Exit::Done })
+}
+
+fn export(center: &CenterArgs, all: bool, out: &mut Out) -> Result<Exit, Failure> {
+    let path = format!("/v1/policy?all={all}");
+    let toml = ask(center, Method::GET, &path, Vec::new())?;
+    out.bytes(&toml)?;
+    Ok(Exit::Done)
+}
+
+fn ask(center: &CenterArgs, method: Method, path: &str, body: Vec<u8>) -> Result<bytes::Bytes, Failure> {
+    let authority = fs::read_to_string(&center.authority);
+    let authority = authority.map_err(|source| Failure::file("read", &center.authority, source))?;
+    let token = secret(&center.token_file)?;
+    let server = Server::pinned(&center.center, &authority, None)?;
+    let asked = async {
+        let mut https = server.connect().await?.with_token(&token);
+        https.ask(method, path, body, PATIENCE).await
+    };
+    Ok(runtime()?.block_on(asked)?.1)
+}
+
+/// Files as given; of folders, their `*.toml` in order.
+fn read(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        let failed = |source| Failure::file("read", path, source);
+        if path.is_dir() {
+            let entries = fs::read_dir(path).map_err(failed)?;
+            let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+            found.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+            found.sort();
+            files.extend(found);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    let text = |path: PathBuf| match fs::read_to_string(&path) {
+        Ok(text) => Ok((path.display().to_string(), text)),
+        Err(source) => Err(Failure::file("read", &path, source)),
+    };
+    files.into_iter().map(text).collect()
+}
+
+fn text(plan: &Plan) -> String {
+    let counts = plan.counts;
+    let mut text = format!("{} added, {} changed, {} removed\n", counts.added, counts.changed, counts.removed);
+    for step in &plan.changes {
+        let sign = match step.change {
+            enforcer_policy::plan::Change::Added => '+',
+            enforcer_policy::plan::Change::Changed => '~',
+            enforcer_policy::plan::Change::Removed => '-',
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{sign} {} {}: {}", step.kind, step.name, step.detail);
+    }
+    for (group, counts) in &plan.groups {
+        let (added, changed, removed) = (counts.added, counts.changed, counts.removed);
+        let _ = writeln!(text, "on hosts of {group}: {added} decisions added, {changed} changed, {removed} removed");
+    }
+    for line in &plan.weaker {
+        let _ = writeln!(text, "less protection: {line}");
+    }
+    for one in &plan.lockouts {
+        let _ = writeln!(text, "LOCK-OUT: {} would drop {} ({}): {}", one.network, one.address, one.whose, one.mend);
+    }
+    text
+}
+
+impl From<FileProblems> for Failure {
+    fn from(problems: FileProblems) -> Self {
+        Self::Policy(problems)
+    }
+}
+
+const PATIENCE: Duration = Duration::from_mins(1);

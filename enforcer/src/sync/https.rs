@@ -1,0 +1,210 @@
+//! One HTTPS connection to the center: HTTP/1.1 over TLS 1.3 or 1.2, the authority pinned.
+//!
+//! In: method, path, body. Out: status and body, bounded in time and size. Never here: what the bytes mean.
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring::default_provider;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use sha2::{Digest as _, Sha256};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::SyncError;
+
+/// Where a center is, and how it is known.
+#[derive(Clone)]
+pub struct Server {
+    host: String,
+    port: u16,
+    tls: Arc<ClientConfig>,
+}
+
+/// An open connection.
+pub struct Https {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+    token: Option<String>,
+}
+
+impl Server {
+    /// Known by its authority's certificate; we are known by ours, if we have one.
+    pub fn pinned(url: &str, authority: &str, own: Option<&str>) -> Result<Self, SyncError> {
+        let authority = certificate(authority)?;
+        let mut roots = RootCertStore::empty();
+        roots.add(authority).map_err(|_unusable| SyncError::Meaningless("the center's authority"))?;
+        let builder = builder()?.with_root_certificates(roots);
+        let tls = match own {
+            None => builder.with_no_client_auth(),
+            Some(own) => {
+                let key = PrivateKeyDer::from_pem_slice(own.as_bytes());
+                let key = key.map_err(|_form| SyncError::Meaningless("this host's key"))?;
+                builder.with_client_auth_cert(vec![certificate(own)?], key).map_err(SyncError::line)?
+            }
+        };
+        Self::new(url, tls)
+    }
+
+    /// Known by the SHA-256 of its authority's certificate, in hexadecimal digits.
+    pub fn fingerprinted(url: &str, fingerprint: &str) -> Result<Self, SyncError> {
+        let verifier = Fingerprint { digits: fingerprint.to_owned(), provider: Arc::new(default_provider()) };
+        let builder = builder()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+        Self::new(url, builder.with_no_client_auth())
+    }
+
+    fn new(url: &str, tls: ClientConfig) -> Result<Self, SyncError> {
+        let wrong = || SyncError::Meaningless("the center's address (https://NAME:PORT)");
+        let rest = url.strip_prefix("https://").ok_or_else(wrong)?.trim_end_matches('/');
+        let uri: hyper::http::uri::Authority = rest.parse().map_err(|_form| wrong())?;
+        let host = uri.host().trim_matches(['[', ']']).to_owned();
+        Ok(Self { host, port: uri.port_u16().unwrap_or(PORT), tls: Arc::new(tls) })
+    }
+
+    /// Connects.
+    pub async fn connect(&self) -> Result<Https, SyncError> {
+        tokio::time::timeout(CONNECT, self.dial()).await.map_err(|_late| SyncError::line("no answer in time"))?
+    }
+
+    async fn dial(&self) -> Result<Https, SyncError> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(SyncError::line)?;
+        stream.set_nodelay(true).map_err(SyncError::line)?;
+        let name = ServerName::try_from(self.host.clone()).map_err(SyncError::line)?;
+        let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.map_err(SyncError::line)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(SyncError::line)?;
+        // Its end shows in the next request.
+        tokio::spawn(connection);
+        Ok(Https { sender, host: self.host.clone(), token: None })
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+impl Https {
+    /// The same, with a person's token.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.trim().to_owned());
+        self
+    }
+
+    /// One request; an answer that is no success is an error with the center's words.
+    pub async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+        patience: Duration,
+    ) -> Result<(StatusCode, Bytes), SyncError> {
+        let mut request = Request::builder().method(method).uri(path).header(HOST, &self.host);
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request.header(CONTENT_TYPE, "application/json").body(Full::new(Bytes::from(body)));
+        let request = request.map_err(SyncError::line)?;
+        let exchange = async {
+            self.sender.ready().await.map_err(SyncError::line)?;
+            let answer = self.sender.send_request(request).await.map_err(SyncError::line)?;
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), enforcer_policy::revision::LONGEST_DELIVERY);
+            Ok::<_, SyncError>((status, body.collect().await.map_err(SyncError::line)?.to_bytes()))
+        };
+        let late = || SyncError::line("no answer in time");
+        let (status, body) = tokio::time::timeout(patience, exchange).await.map_err(|_late| late())??;
+        if status.is_success() { Ok((status, body)) } else { Err(refusal(status, &body)) }
+    }
+}
+
+/// The center's words in a problem document.
+fn refusal(status: StatusCode, body: &[u8]) -> SyncError {
+    let problem: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let part = |name: &str| problem.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+    let (detail, mend) = (part("detail"), part("mend"));
+    let detail = if mend.is_empty() { detail } else { format!("{detail}; {mend}") };
+    SyncError::Answer { status: status.as_u16(), detail }
+}
+
+type Builder = rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>;
+
+fn builder() -> Result<Builder, SyncError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+    builder.with_safe_default_protocol_versions().map_err(SyncError::line)
+}
+
+fn certificate(pem: &str) -> Result<CertificateDer<'static>, SyncError> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_form| SyncError::Meaningless("a certificate"))
+}
+
+/// Trusts a center whose chain ends in the one authority that a one-time token names.
+#[derive(Debug)]
+struct Fingerprint {
+    digits: String,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Fingerprint {
+    fn is_of(&self, certificate: &CertificateDer<'_>) -> bool {
+        let digest: [u8; 32] = Sha256::digest(certificate).into();
+        enforcer_policy::revision::Digest(digest).to_string() == self.digits
+    }
+}
+
+impl ServerCertVerifier for Fingerprint {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let unknown = || rustls::Error::General("the center is not the one that the token names".to_owned());
+        let authority = intermediates.iter().find(|one| self.is_of(one)).ok_or_else(unknown)?;
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.clone().into_owned())?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider));
+        let verifier = verifier.build().map_err(|error| rustls::Error::General(error.to_string()))?;
+        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Where centers listen unless told otherwise.
+const PORT: u16 = 9443;
+const CONNECT: Duration = Duration::from_secs(10);

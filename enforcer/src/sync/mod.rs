@@ -1,0 +1,23 @@
+//! The line to the center: enrol, watch, verify, hand over, acknowledge.
+//!
+//! In: signed deliveries. Out: changes that were verified, to whoever is the [`Host`]; what the kernel holds of them, back to the
+//! center. Never here: writing policy (the agent's one writer does that), the wall clock, anything that can stop enforcement:
+//! whatever fails in this room leaves what is in force as it is, and is told.
+//!
+//! ```text
+//! <state>/center/   center.json, authority.pem, host.pem    who is who
+//!                   deliveries    every accepted one since the last snapshot, verified again at each start
+//!                   lifted        decisions of the center that were ended by hand on this host
+//! ```
+mod backoff;
+mod enrolment;
+mod error;
+mod https;
+mod line;
+mod shelf;
+
+pub use enrolment::{Enrolment, Invitation, enrol, keep_secret};
+pub use error::SyncError;
+pub use https::{Https, Server};
+pub use line::{Ack, Held, Host, Line, Phase, Skipped};
+pub use shelf::Shelf;
