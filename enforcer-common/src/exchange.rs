@@ -27,12 +27,6 @@ pub struct Connection {
     pub exchange: Exchange,
 }
 
-impl Connection {
-    /// Nothing is known of it.
-    // SAFETY: plain numbers, for which zero is valid.
-    pub const NOTHING: Self = unsafe { core::mem::MaybeUninit::zeroed().assume_init() };
-}
-
 /// Requests that wait for their answers, and how far the answers were read. Zero is a connection of which nothing is known.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

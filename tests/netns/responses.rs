@@ -18,7 +18,9 @@ use serde_json::Value;
 #[test]
 fn every_answer_is_what_nginx_has_logged() {
     let net = Net::new();
-    let (nginx, agent) = (Nginx::start(&net), Agent::start(&net, PAY));
+    // Room for as much as comes while the agent waits for a processor.
+    let roomy = format!("{PAY}\n[limits]\nsample_bytes = 67_108_864\n");
+    let (nginx, agent) = (Nginx::start(&net), Agent::start(&net, &roomy));
     let follower = Follower::start(&net, &agent);
     wrk(&net);
     assert_eq!(agent.metric("enforcer_samples_lost_total", &[]), Some(0.0));

@@ -16,7 +16,8 @@ static SK_STREAMS: SkStorage<Connection> = SkStorage::new();
 static STREAMS: LruHashMap<FlowKey, Connection, 16_384> = LruHashMap::new();
 
 /// Too large for the stack.
-static NOTHING: Connection = Connection::NOTHING;
+// SAFETY: plain numbers, for which zero is valid.
+static NOTHING: Connection = unsafe { MaybeUninit::zeroed().assume_init() };
 
 /// The states of a socket in which it takes data for an application: past its handshake, before its end.
 const ESTABLISHED: u32 = 1;

@@ -156,7 +156,7 @@ pub struct DetachArgs {
 /// `enroll`.
 #[derive(Args, Clone, Debug)]
 pub struct EnrollArgs {
-    /// The center's address, such as https://center.bank.example:9443
+    /// The center's address, such as `https://center.bank.example:9443`
     #[arg(long, value_name = "URL")]
     pub center: String,
     /// The one-time token that `enforcer-center hosts invite` printed; - for standard input
@@ -223,7 +223,7 @@ pub enum PolicyCommand {
 /// Where the center is, and who asks.
 #[derive(Args, Clone, Debug)]
 pub struct CenterArgs {
-    /// The center's address, such as https://center.bank.example:9443
+    /// The center's address, such as `https://center.bank.example:9443`
     #[arg(long, value_name = "URL", env = "ENFORCER_CENTER", hide_env_values = true)]
     pub center: String,
     /// A file with a token of the center; - for standard input

@@ -128,11 +128,11 @@ impl Failure {
         match self {
             Self::Closed => Exit::Done,
             Self::Config { .. } | Self::Policy(_) | Self::Usage { .. } => Exit::Usage,
-            Self::Center(SyncError::Unreachable(_)) => Exit::Unreachable,
-            Self::Center(SyncError::Answer { status: 400..500, .. }) => Exit::Refused,
             Self::Refused(trouble) => Exit::from_code(trouble.exit),
-            Self::NotPermitted { .. } => Exit::Refused,
-            Self::Silent { .. } | Self::Unreachable { .. } => Exit::Unreachable,
+            Self::Center(SyncError::Answer { status: 400..500, .. }) | Self::NotPermitted { .. } => Exit::Refused,
+            Self::Center(SyncError::Unreachable(_)) | Self::Silent { .. } | Self::Unreachable { .. } => {
+                Exit::Unreachable
+            }
             Self::Agent(_)
             | Self::Center(_)
             | Self::File { .. }

@@ -97,9 +97,10 @@ impl Line {
         loop {
             let Err(error) = self.converse(&host).await;
             tracing::warn!(error = error.to_string(), center = ?self.server, "the center is away; enforcement goes on");
-            let phase = match error {
-                SyncError::Flaw(flaw) => Phase::Refused(flaw.to_string()),
-                other => Phase::Lost(other.to_string()),
+            let phase = if let SyncError::Flaw(flaw) = error {
+                Phase::Refused(flaw.to_string())
+            } else {
+                Phase::Lost(error.to_string())
             };
             host.tell(phase, self.replica.known());
             tokio::time::sleep(self.backoff.next()).await;
