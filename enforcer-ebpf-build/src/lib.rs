@@ -14,7 +14,7 @@ mod linker;
 
 pub use compile::{BuildError, build, build_package};
 pub use find::{Missing, Toolchain, find};
-pub use linker::{LINKER_LLVM, LINKER_VERSION, Linker, linker_root};
+pub use linker::{LINKER_LLVM, LINKER_VERSION, Linker, linker_root, tools_root};
 
 /// The package and the binary that hold the kernel programs.
 pub const PACKAGE: &str = "enforcer-ebpf";

@@ -32,12 +32,16 @@ impl Linker {
     }
 }
 
-/// The folder that `cargo install --root` fills: `$ENFORCER_TOOLS`, or `enforcer` in the user's cache, and the version.
+/// The folder that `cargo install --root` fills: one in the tools' folder, named by the version.
 pub fn linker_root() -> Option<PathBuf> {
-    let tools = folder("ENFORCER_TOOLS")
+    Some(tools_root()?.join(format!("{NAME}-{LINKER_VERSION}")))
+}
+
+/// Where the project keeps what outlives a target folder: `$ENFORCER_TOOLS`, or `enforcer` in the user's cache.
+pub fn tools_root() -> Option<PathBuf> {
+    folder("ENFORCER_TOOLS")
         .or_else(|| folder("XDG_CACHE_HOME").map(|cache| cache.join("enforcer")))
-        .or_else(|| folder("HOME").map(|home| home.join(".cache/enforcer")))?;
-    Some(tools.join(format!("{NAME}-{LINKER_VERSION}")))
+        .or_else(|| folder("HOME").map(|home| home.join(".cache/enforcer")))
 }
 
 fn folder(variable: &str) -> Option<PathBuf> {

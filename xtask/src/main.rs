@@ -13,6 +13,8 @@ mod task_check;
 mod task_demo;
 mod task_setup;
 mod task_test;
+mod task_vm;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -40,6 +42,8 @@ enum Task {
     Setup,
     /// Check, unit tests, and the suite on the real kernel
     Test(task_test::Arguments),
+    /// Boot other kernels, and see the agent load, judge, stay and go on each
+    Vm(task_vm::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -60,5 +64,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Demo(arguments) => task_demo::run(&arguments),
         Task::Setup => task_setup::run(),
         Task::Test(arguments) => task_test::run(&arguments),
+        Task::Vm(arguments) => task_vm::run(&arguments),
     }
 }

@@ -65,5 +65,16 @@ fn install_linker() -> anyhow::Result<()> {
 }
 
 /// What the tests, the demo and the benchmarks run.
-const TOOLS: [&str; 9] =
-    ["curl", "ethtool", "iproute2", "ipset", "iputils-ping", "libcap2-bin", "nftables", "nginx-light", "wrk"];
+const TOOLS: [&str; 11] = [
+    "curl",
+    "ethtool",
+    "iproute2",
+    "ipset",
+    "iputils-ping",
+    "libcap2-bin",
+    "nftables",
+    "nginx-light",
+    "qemu-system-x86",
+    "wrk",
+    "xz-utils",
+];

@@ -2,6 +2,9 @@
 use std::fs;
 use std::path::Path;
 
+use aya::programs::{SchedClassifier, TcAttachType};
+
+use super::hooks::Refused;
 use super::privileges;
 
 /// One thing that was looked at.
@@ -85,16 +88,18 @@ fn lockdown() -> Finding {
     Finding { name: "lockdown", outcome }
 }
 
+/// Asked of an interface that every namespace has; a kernel without the hook does not know the question.
 fn tcx() -> Finding {
-    let release = read("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let version: Vec<u32> = release.split(['.', '-']).take(2).filter_map(|part| part.parse().ok()).collect();
-    let outcome = match version[..] {
-        [major, minor] if (major, minor) >= (6, 6) => Ok("links on the tcx hook".to_owned()),
-        _ => Err((
-            "before 6.6".to_owned(),
-            "nothing to do: the classifier hangs on clsact instead, replaced in place",
+    let asked = SchedClassifier::query_tcx("lo", TcAttachType::Ingress).map_err(Refused::from);
+    let outcome = match asked {
+        Ok(_) => Ok("links on the tcx hook".to_owned()),
+        Err(refused) if refused.lacks_tcx() => Err((
+            "not in this kernel (it came with 6.6)".to_owned(),
+            "nothing to do: the classifiers hang on clsact, and an agent finds its own again there; but whoever removes the \
+             qdisc (tc qdisc del dev ... clsact) takes them off, where tcx would have kept them",
             false,
         )),
+        Err(refused) => Err((refused.reason, "run doctor with the agent's privileges to know", false)),
     };
     Finding { name: "tcx", outcome }
 }

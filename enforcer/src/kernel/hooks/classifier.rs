@@ -4,7 +4,7 @@ use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcHandl
 use aya::programs::{LinkOrder, SchedClassifier};
 
 use super::super::object::program;
-use super::super::{Kernel, KernelError};
+use super::super::{Kernel, KernelError, bpffs};
 use super::pins::pin_path;
 use super::refused::Refused;
 use super::{Hook, failure};
@@ -32,7 +32,14 @@ impl Kernel {
         let tc = self.classifier(hook)?;
         let id = tc.attach_to_link(link).map_err(|error| failure(hook, error.to_string()))?;
         keep(tc.take_link(id).map_err(|error| failure(hook, error.to_string()))?);
-        Ok(())
+        self.note_clsact(hook)
+    }
+
+    /// The note holds its program, and with it that program's maps: an old one must not outlive the replacement.
+    fn note_clsact(&mut self, hook: &Hook) -> Result<(), KernelError> {
+        let path = pin_path(&self.bpffs, hook, "clsact");
+        bpffs::unpin(&path)?;
+        self.classifier(hook)?.pin(&path).map_err(|error| failure(hook, error.to_string()))
     }
 
     pub(super) fn attach_tc(&mut self, hook: &Hook) -> Result<&'static str, KernelError> {
@@ -57,17 +64,15 @@ impl Kernel {
     fn try_clsact(&mut self, hook: &Hook) -> Result<(), KernelError> {
         // Already there is as good as added.
         let _ = qdisc_add_clsact(&hook.interface);
-        let path = pin_path(&self.bpffs, hook, "clsact");
         let tc = self.classifier(hook)?;
         let options = NlOptions { priority: PRIORITY, handle: HANDLE, classid: None };
         let id = tc.attach_with_options(&hook.interface, hook.kind.classifier().1, TcAttachOptions::Netlink(options));
         match id {
             Ok(id) => keep(tc.take_link(id).map_err(|error| failure(hook, error.to_string()))?),
             // Left by an agent that died before it wrote the note.
-            Err(_) => self.replace_clsact(hook)?,
+            Err(_) => return self.replace_clsact(hook),
         }
-        let tc = self.classifier(hook)?;
-        tc.pin(&path).map_err(|error| failure(hook, error.to_string()))
+        self.note_clsact(hook)
     }
 }
 

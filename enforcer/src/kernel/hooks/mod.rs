@@ -18,7 +18,7 @@ use super::object::{EGRESS, TC, packet_program};
 use super::{Kernel, KernelError, bpffs};
 use crate::config::Mode;
 use pins::{find_pin, parse_pin, pin_path};
-use refused::Refused;
+pub(super) use refused::Refused;
 
 /// Where a program can hang.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -2,9 +2,9 @@
 use std::error::Error;
 
 /// Why a program does not hang where it was tried.
-pub(super) struct Refused {
-    pub(super) errno: Option<i32>,
-    pub(super) reason: String,
+pub(in crate::kernel) struct Refused {
+    pub(in crate::kernel) errno: Option<i32>,
+    pub(in crate::kernel) reason: String,
 }
 
 /// The kernel's own "not supported", which never should reach user space and does.
@@ -17,7 +17,7 @@ impl Refused {
     }
 
     /// The kernel is older than the hook.
-    pub(super) fn lacks_tcx(&self) -> bool {
+    pub(in crate::kernel) fn lacks_tcx(&self) -> bool {
         matches!(self.errno, Some(libc::EINVAL | libc::EOPNOTSUPP | ENOTSUPP)) || self.reason.contains("not supported")
     }
 }

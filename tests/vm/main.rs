@@ -1,0 +1,38 @@
+//! The first program of a guest of `cargo xtask vm`: the real agent on another kernel, with real traffic.
+//!
+//! In: a bare kernel and an archive with this program as `/init`, the agent, `ip` and a few modules. Out: lines that begin
+//! with `vm: ` on the serial console, the last of them the verdict, and a machine that is off. Never here: a test of
+//! behaviour that the namespace suite has; this asks only whether each hook of each kernel loads, judges, stays and goes.
+//!
+//! To add one: a function of `acts.rs` and its line in `play`.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "the console is how a guest speaks")]
+
+mod acts;
+mod agent;
+mod http;
+mod stage;
+
+use std::process;
+
+use nix::sys::reboot::{RebootMode, reboot};
+
+fn main() {
+    // On a host, the mounts and the end of this program would be a catastrophe.
+    if process::id() != 1 {
+        println!("this is the first program of a virtual machine; run `cargo xtask vm`");
+        process::exit(2);
+    }
+    let verdict = stage::set().and_then(|()| acts::play());
+    match verdict {
+        Ok(()) => tell("passed", "all"),
+        Err(error) => tell("failed", &format!("{error:#}").replace('\n', " | ")),
+    }
+    // The kernel prints a panic when its first program ends; that is what a refusal here would look like.
+    let _ = reboot(RebootMode::RB_POWER_OFF);
+}
+
+/// Says one thing to the task outside.
+fn tell(what: &str, value: &str) {
+    println!("vm: {what}={value}");
+}
