@@ -66,7 +66,7 @@ impl Folder {
         let path = self.path(name);
         let file = fs::File::open(&path).with_context(|| format!("opening {}", path.display()))?;
         let mode = file.metadata()?.permissions().mode();
-        if name.ends_with(".key") && mode & 0o077 != 0 {
+        if Path::new(name).extension().is_some_and(|end| end == "key") && mode & 0o077 != 0 {
             bail!("{} can be read by others than its owner: chmod 600 it", path.display());
         }
         let mut text = String::new();

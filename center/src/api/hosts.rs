@@ -107,9 +107,7 @@ impl Compared {
         let seen =
             self.host.seen.map_or_else(|| "never".to_owned(), |seen| format!("{} s ago", seen.until(now).as_secs()));
         let (name, state, desired) = (&self.host.name, self.state, self.desired);
-        let mut line =
-            format!("{name:20} {state:8} revision {} of {desired}, {} held, ", ack.number, ack.held.decisions);
-        line.push_str(&format!("{} local, heard {seen}", ack.held.local));
-        line
+        let (number, held, local) = (ack.number, ack.held.decisions, ack.held.local);
+        format!("{name:20} {state:8} revision {number} of {desired}, {held} held, {local} local, heard {seen}")
     }
 }

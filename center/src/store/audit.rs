@@ -48,7 +48,7 @@ impl AuditEntry {
 pub(super) fn append(transaction: &Transaction<'_>, who: &str, what: &str, detail: &str) -> Result<(), StoreError> {
     let query = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
     let last = transaction.query_row(query, [], |row| Ok((number(row, 0)?, row.get::<_, [u8; 32]>(1)?))).optional()?;
-    let (last, before) = last.map_or((0, Digest::default()), |(number, hash)| (number, Digest(hash)));
+    let (last, before) = last.map_or_else(|| (0, Digest::default()), |(number, hash)| (number, Digest(hash)));
     let (who, what, detail) = (who.to_owned(), what.to_owned(), detail.to_owned());
     let mut entry = AuditEntry { number: last + 1, time: clock::now(), who, what, detail, hash: before };
     entry.hash = entry.hashed(before);
