@@ -29,7 +29,7 @@ fn every_answer_is_what_nginx_has_logged() {
     let theirs: BTreeMap<String, Answered> =
         nginx.answered_when(ours.len()).into_iter().map(|line| (line.uri.clone(), line)).collect();
     let mut ends: BTreeMap<u64, f64> = BTreeMap::new();
-    let mut late = 0;
+    let mut differences = Vec::new();
     for line in &ours {
         let path = line["path"].as_str().expect("a path");
         let logged = theirs.get(path).unwrap_or_else(|| panic!("nginx knows nothing of {path}"));
@@ -44,11 +44,16 @@ fn every_answer_is_what_nginx_has_logged() {
         // nginx begins with a pipelined request when it is done with the one before.
         let (begin, before) = (began(line), ends.entry(line["source_port"].as_u64().expect("a port")).or_default());
         let end = begin + number("took_seconds");
-        late += usize::from((end - begin.max(*before) - logged.seconds).abs() > CLOCK);
+        differences.push(end - begin.max(*before) - logged.seconds);
         *before = end;
     }
-    // A request may wait for a processor before nginx sees it; that time is ours alone.
-    assert!(late * 50 <= ours.len(), "{late} of {} times are not those of nginx", ours.len());
+    // A request may wait for a processor before nginx sees it, and that time is ours alone; so ours may be longer, not shorter.
+    differences.sort_by(f64::total_cmp);
+    let (shortest, middle) = (differences[differences.len() / 100], differences[differences.len() / 2]);
+    assert!(
+        shortest >= -CLOCK && middle <= CLOCK,
+        "1 of 100 is {shortest} s less than nginx says, the middle {middle} s more"
+    );
     let answered = |class| agent.metric("enforcer_responses_total", &[("service", "pay"), ("class", class)]);
     let counted: f64 = ["2xx", "4xx"].map(|class| answered(class).expect("it is counted")).into_iter().sum();
     assert!(counted >= float(ours.len()), "{counted}");

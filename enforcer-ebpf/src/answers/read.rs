@@ -1,14 +1,12 @@
 //! Reads a segment that leaves, from where the answers stand to its end: head, body, chunks, next head, as often as they come.
 use aya_ebpf::bindings::__sk_buff;
-use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use enforcer_common::limits::HEAD_WINDOW;
 use enforcer_common::{ASKED, Asked, Exchange, Phase, Reason};
 
 use super::leave::{Leaving, Turn, answer, leaving};
 use super::tell::enforcer_complete;
-use crate::http::{self, Framing, Odd, Work, bounded, zero_or_one};
-use crate::refusal::at_most;
-use crate::stream::held;
+use crate::http::{self, Framing, Odd, Work, zero_or_one};
+use crate::stream::{held, load};
 use crate::{clock, stats};
 
 /// A body that ends with the connection has more bytes left than this.
@@ -135,17 +133,6 @@ pub extern "C" fn enforcer_scan_answer(work: *mut Work) -> u32 {
         Ok(status) => status,
         Err(Reason::HeadOpen) => OPEN,
         Err(_) => LOST,
-    }
-}
-
-/// Copies `length` bytes of the packet (1 to the window) into the scratch space, behind its first `held`.
-#[inline(always)]
-fn load(skb: *mut __sk_buff, from: u32, held: u32, length: u32, work: *mut Work) -> bool {
-    let length = at_most::<{ HEAD_WINDOW as u32 }>(length);
-    // SAFETY: the scratch space is twice as long as the window, and both numbers are bounded by it.
-    unsafe {
-        let to = work.cast::<u8>().add(core::mem::offset_of!(Work, head)).add(bounded(held) as usize);
-        bpf_skb_load_bytes(skb.cast_const().cast(), from, to.cast(), length) == 0
     }
 }
 

@@ -17,6 +17,6 @@ mod standing;
 mod table;
 
 #[cfg(target_arch = "bpf")]
-pub use read::{enforcer_settle, enforcer_stand, reading};
+pub use read::{enforcer_settle, enforcer_stand, load, reading};
 #[cfg(target_arch = "bpf")]
 pub use table::{alive, begin, find, forget, of_socket};

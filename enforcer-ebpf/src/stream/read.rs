@@ -157,7 +157,7 @@ fn skip_body(case: &mut Case, phase: Phase) -> u32 {
 
 /// Copies `length` bytes of the packet (1 to the window) into the scratch space, behind its first `held`.
 #[inline(always)]
-fn load(skb: *mut __sk_buff, from: u32, held: u32, length: u32, work: *mut Work) -> bool {
+pub fn load(skb: *mut __sk_buff, from: u32, held: u32, length: u32, work: *mut Work) -> bool {
     let length = at_most::<{ HEAD_WINDOW as u32 }>(length);
     // SAFETY: the scratch space is twice as long as the window, and both numbers are bounded by it.
     unsafe {
