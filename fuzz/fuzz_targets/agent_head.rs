@@ -2,7 +2,7 @@
 #![no_main]
 
 use bytes::Bytes;
-use enforcer::http::{Head, read_paths, tokens};
+use enforcer_insight::http::{Head, read_paths, tokens};
 use enforcer_common::Take;
 use libfuzzer_sys::fuzz_target;
 

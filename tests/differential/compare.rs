@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use enforcer::config::{Config, IdentityRule, Scene, compile};
-use enforcer::http::{Ambiguity, Framing, Head, HeadError, is_for_host, lies_in_endpoint, tokens};
 use enforcer_common::{Place, Reason, SipKey, Watchlist, siphash};
+use enforcer_insight::http::{Ambiguity, Framing, Head, HeadError, is_for_host, lies_in_endpoint, tokens};
 use enforcer_kernel_rooms::{Scanned, scan_bytes};
 use enforcer_policy::{Endpoint, MapOp};
 

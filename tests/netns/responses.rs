@@ -13,8 +13,8 @@ use std::{
 use enforcer_tests::{Agent, Answered, CLIENT, Client, Net, Nginx, PAY, Play, Player, Request, eventually};
 use serde_json::Value;
 
-/// Given a service whose requests are followed. When 100,000 requests (`ENFORCER_ANSWERS`), some pipelined, are answered with
-/// short bodies, chunks and files. Then status and bytes of each are what nginx has logged, line by line, and so are the times.
+/// Given a service whose requests are followed. When 100,000 requests (`ENFORCER_ANSWERS`), half of them pipelined, are answered
+/// with short bodies, chunks and files. Then status and bytes of each are what nginx has logged, line by line, and so are the times.
 #[test]
 fn every_answer_is_what_nginx_has_logged() {
     let net = Net::new();
@@ -162,14 +162,21 @@ impl Drop for Follower {
     }
 }
 
+/// Half of the requests one at a time, the other half three at once.
 fn wrk(net: &Net) {
-    let script = net.folder().join("answers.lua");
-    fs::write(&script, SCRIPT.replace("@TOTAL@", &total().to_string())).expect("a script can be written");
-    let mut command = net.client.command("wrk");
-    command.args(["-t", "1", "-c", "16", "-d", "600s", "--timeout", "10s", "-s"]).arg(&script);
-    let output = command.arg(format!("http://{}/", CLIENT.web4())).output().expect("wrk starts");
-    let printed = String::from_utf8_lossy(&output.stdout);
-    assert!(printed.contains("enough"), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    let threes = total() / 6 * 3;
+    let singles = total() - threes;
+    for (first, count, at_once) in [(0, singles, 1), (singles, threes, 3)] {
+        let script = net.folder().join("answers.lua");
+        let numbers = [("@FIRST@", first), ("@COUNT@", count), ("@AT_ONCE@", at_once)];
+        let text = numbers.iter().fold(SCRIPT.to_owned(), |text, (name, value)| text.replace(name, &value.to_string()));
+        fs::write(&script, text).expect("a script can be written");
+        let mut command = net.client.command("wrk");
+        command.args(["-t", "1", "-c", "16", "-d", "600s", "--timeout", "10s", "-s"]).arg(&script);
+        let output = command.arg(format!("http://{}/", CLIENT.web4())).output().expect("wrk starts");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains("enough"), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 fn total() -> usize {
@@ -187,25 +194,30 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// Seconds that nginx's clock may be behind: it counts in milliseconds, and reads its clock once for all that happens at a time.
 const CLOCK: f64 = 0.015;
 
-/// Sends exactly so many and waits for all answers: one request at a time, or three at once.
+/// Sends exactly so many and waits for all answers. wrk calls `request` once before it begins, and sees from it how many
+/// answers to wait for before it calls again.
 const SCRIPT: &str = r#"
-local sent, answered = -1, 0
+local sent, answered = -@AT_ONCE@, 0
 -- As fast as the agent reads, even when it was built without optimisation.
 function delay() return 2 end
 function one()
+    local number = @FIRST@ + math.max(sent, 0)
     sent = sent + 1
-    local kind = sent % 40 == 7 and 4 or (sent % 5 == 3 and 3 or sent % 3)
+    local kind = number % 40 == 7 and 4 or (number % 5 == 3 and 3 or number % 3)
     local paths = { [0] = "/api/x/", [1] = "/api/accounts/", [2] = "/missing/", [3] = "/api/chunked/", [4] = "/large/" }
-    return wrk.format("GET", paths[kind] .. sent, { ["X-Request-Number"] = tostring(sent) })
+    return wrk.format("GET", paths[kind] .. number, { ["X-Request-Number"] = tostring(number) })
 end
 function request()
-    if sent >= @TOTAL@ then return nil end
-    if sent % 7 == 0 and sent + 3 < @TOTAL@ then return one() .. one() .. one() end
-    return one()
+    if sent >= @COUNT@ then return nil end
+    local text = one()
+    for _ = 2, @AT_ONCE@ do
+        text = text .. one()
+    end
+    return text
 end
 function response(status, headers, body)
     answered = answered + 1
-    if answered >= @TOTAL@ then
+    if answered >= @COUNT@ then
         io.write("enough\n")
         os.exit(0)
     end

@@ -66,9 +66,10 @@ fn carry_out(skb: *mut __sk_buff, case: &Case, notice: Option<u8>) -> Option<()>
     let reset = |sequence| Answer { sequence, acknowledge, flags: ACK | RST, body: Body::None };
     write::turn_back(skb, segment)?;
     // What came before may still wait for the server to take it, or may have been thrown away: one of two resets fits.
-    if case.socket.receive_next != segment.sequence {
+    let begin = segment.sequence.wrapping_add(case.begin);
+    if case.socket.receive_next != begin {
         write::into_reset(skb, &reset(case.socket.receive_next))?;
         write::send_in(skb)?;
     }
-    write::into_reset(skb, &reset(segment.sequence))
+    write::into_reset(skb, &reset(begin))
 }

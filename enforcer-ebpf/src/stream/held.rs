@@ -38,7 +38,7 @@ pub fn keep(ticket: &mut u32, work: *mut Work, open: bool) {
 pub extern "C" fn enforcer_keep(work: *mut Work, ticket: u32, open: u32) -> u32 {
     // SAFETY: the caller's own scratch space, not shared; the null check is what the verifier asks for.
     let Some(work) = (unsafe { work.as_mut() }) else { return 0 };
-    let Some((place, ticket)) = own(ticket).map(|place| (place, ticket)).or_else(draw) else { return 0 };
+    let Some((place, ticket)) = own_for_long(ticket).or_else(draw) else { return 0 };
     let length = work.length;
     // SAFETY: places are never freed. Whoever loses a place while it is read finds another ticket there afterwards.
     unsafe {
@@ -62,6 +62,21 @@ fn own(ticket: u32) -> Option<*mut Held> {
     let place = if ticket == 0 { None } else { place(ticket) }?;
     // SAFETY: as in `enforcer_keep`.
     if unsafe { (*place).ticket } == ticket { Some(place) } else { None }
+}
+
+/// The place of this ticket, if nobody else can be given it while it is written. One whose turn is near is left for a new one.
+#[inline(always)]
+fn own_for_long(ticket: u32) -> Option<(*mut Held, u32)> {
+    let place = own(ticket)?;
+    let (last, places) = (TICKETS.get_ptr_mut(0)?, settings::read()?.heads);
+    // SAFETY: a word of a map, read as it stands.
+    let younger = (unsafe { ptr::read_volatile(last) } as u32).wrapping_sub(ticket);
+    if younger < places - places / 4 {
+        return Some((place, ticket));
+    }
+    // SAFETY: as in `enforcer_keep`.
+    unsafe { (*place).open = 0 };
+    None
 }
 
 /// The oldest place, with a new ticket.

@@ -5,12 +5,13 @@ use std::mem;
 use std::time::Duration;
 
 use enforcer_common::{Reason, SubjectKind, Take, Verdict, siphash};
+use enforcer_insight::http::{Head, tokens};
 use enforcer_policy::DecisionId;
 
 use super::core::Core;
 use super::{Shared, clock};
 use crate::exchanges::{Exchange, Joiner, subject_of};
-use crate::http::{Head, tokens};
+
 use crate::kernel::{SampleRing, monotonic};
 use crate::wire::{Identity, Reply, RequestReport};
 

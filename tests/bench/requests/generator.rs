@@ -160,4 +160,4 @@ fn own_time() -> anyhow::Result<u64> {
 const GOOD: &[u8] = b"HTTP/1.1 200 ";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A pace that takes so many times as long as planned is given up.
-const HOPELESS: u32 = 4;
+const HOPELESS: u32 = 20;
