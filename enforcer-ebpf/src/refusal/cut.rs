@@ -7,7 +7,7 @@ use aya_ebpf::helpers::generated::{
 };
 
 use super::segment::{Segment, at_most};
-use super::write::{ok, replace_ipv4, store};
+use super::write::{checksum_is_partial, ok, replace_ipv4, store};
 use crate::tc::{case, work};
 
 /// Bytes that are summed at a time.
@@ -41,7 +41,7 @@ fn cut(skb: *mut __sk_buff, segment: &Segment, keep: u32) -> Option<()> {
     let (start, transport) = (segment.network.start as u32, segment.network.transport as u32);
     let header = segment.payload - transport;
     let (old, new) = (header + segment.payload_length, header + keep);
-    if !segment.checksum_is_partial() {
+    if !checksum_is_partial(skb, segment)? {
         take_out(skb, segment, keep)?;
     }
     let lengths = (u64::from((old as u16).to_be()), u64::from((new as u16).to_be()));

@@ -29,7 +29,6 @@ pub struct Segment {
     pub payload_length: u32,
     /// Bytes of the frame.
     pub length: u32,
-    pub checksum: u16,
     pub flags: u8,
     /// Not zero: the timestamp option is there, with these values.
     pub timestamps: u8,
@@ -125,7 +124,6 @@ impl Segment {
         self.ports = Ports { source: (header.word::<0>() >> 16) as u16, destination: header.destination() };
         (self.sequence, self.acknowledge) = (header.word::<1>(), header.word::<2>());
         self.flags = (header.word::<3>() >> 16) as u8;
-        self.checksum = (header.word::<4>() >> 16) as u16;
         (self.payload, self.payload_length, self.length) = (transport + size, end - transport - size, length);
         Some(())
     }
@@ -140,14 +138,6 @@ impl Segment {
             self.ports.destination,
             self.network.protocol,
         )
-    }
-
-    /// True when the checksum field holds the sum of the pseudo-header only: the rest is left to whoever sends it on
-    /// (loopback, veth, virtio, merged packets). By value, so wrong once in 65,536 complete checksums.
-    #[inline(always)]
-    pub fn checksum_is_partial(&self) -> bool {
-        let tcp = self.payload - self.network.transport as u32 + self.payload_length;
-        super::write::fold(super::write::pseudo_header(&self.network, tcp)) == self.checksum
     }
 
     /// Writes the connection into a socket tuple; gives the size for its family.
