@@ -5,6 +5,7 @@
 mod classifier;
 mod pins;
 mod refused;
+mod unlink;
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
@@ -108,7 +109,7 @@ impl Kernel {
     /// Takes a program off an interface.
     pub fn detach(&mut self, hook: &Hook) -> Result<(), KernelError> {
         if let Some((path, mode)) = find_pin(&self.bpffs, hook) {
-            unhang(hook, mode)?;
+            unhang(hook, &path, mode)?;
             bpffs::unpin(&path)?;
         }
         self.attached.retain(|held| held.hook != *hook);
@@ -152,7 +153,7 @@ impl Kernel {
         });
         let taken_off = strays.filter_map(|(path, hook, mode)| {
             if !hook.interface.is_empty() {
-                unhang(&hook, mode).ok()?;
+                unhang(&hook, &path, mode).ok()?;
             }
             bpffs::unpin(&path).ok().map(|()| hook)
         });
@@ -229,7 +230,7 @@ pub fn detach_all(folder: &Path) -> Result<Vec<String>, KernelError> {
         let interface = names.get(&ifindex).cloned().unwrap_or_else(|| format!("interface {ifindex} (gone)"));
         let hook = Hook { interface: interface.clone(), ifindex, kind };
         if names.contains_key(&ifindex) {
-            unhang(&hook, mode)?;
+            unhang(&hook, &links.join(&pin), mode)?;
         }
         bpffs::unpin(&links.join(&pin))?;
         done.push(format!("{} {} ({mode})", kind.name(), interface));
@@ -240,12 +241,13 @@ pub fn detach_all(folder: &Path) -> Result<Vec<String>, KernelError> {
     Ok(done)
 }
 
-/// Links go with their pin; a classifier on clsact has to be taken off.
-fn unhang(hook: &Hook, mode: &str) -> Result<(), KernelError> {
+/// Takes off what the pin stands for: a link, or a classifier on clsact.
+fn unhang(hook: &Hook, pin: &Path, mode: &str) -> Result<(), KernelError> {
     if mode == "clsact" {
         use aya::programs::links::Link as _;
-        classifier::clsact_link(hook)?.detach().map_err(|error| failure(hook, error.to_string()))?;
+        return classifier::clsact_link(hook)?.detach().map_err(|error| failure(hook, error.to_string()));
     }
+    unlink::take_off(pin);
     Ok(())
 }
 
