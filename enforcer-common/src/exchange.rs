@@ -6,8 +6,10 @@ use crate::{Address, Stream};
 pub const ASKED: usize = 8;
 /// Bytes of an answer that the agent is told, at most.
 pub const ANSWER_PREFIX: usize = 4096;
-/// Bytes of a request head that the agent is told, at most.
+/// Bytes of a request head that the agent is told, at most, together with those of its body that come with it.
 pub const HEAD_PREFIX: usize = 4096;
+/// Bytes of a request's body that the agent is told, at most, chunk sizes included.
+pub const BODY_PREFIX: usize = 2048;
 /// Buckets of a histogram of times: the first ends at [`FIRST_BUCKET`], each is twice as long as the one before, the last is
 /// open.
 pub const BUCKETS: usize = 18;
@@ -120,13 +122,15 @@ pub struct Times {
 #[repr(u32)]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum SampleKind {
-    /// [`Asking`], followed by the request's head.
+    /// [`Asking`], followed by the request's head, and by what the same segment holds of its body.
     Asking = 1,
     /// [`Answering`], followed by bytes of the answer.
     Answering = 2,
+    /// [`Bodying`], followed by bytes of a request's body that came later than its head.
+    Bodying = 3,
 }
 
-/// A request that was judged. The beginning of its head follows.
+/// A request that was judged. The beginning of its head follows, and when all of it does, the beginning of its body.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Asking {
@@ -192,6 +196,20 @@ pub struct Answering {
     pub pad: u32,
 }
 
+/// A part of a request's body, whose bytes follow.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bodying {
+    /// As [`SampleKind`].
+    pub kind: u32,
+    /// Bytes that follow.
+    pub length: u32,
+    /// Of the request.
+    pub id: u64,
+    /// Bytes between the end of the head and those that follow.
+    pub offset: u64,
+}
+
 impl ServiceCounters {
     /// Adds those of another processor.
     pub fn add(&mut self, other: &Self) {
@@ -225,6 +243,7 @@ const _: () = assert!(size_of::<Exchange>() == 8 + 32 * ASKED + 48);
 const _: () = assert!(size_of::<Connection>() == size_of::<Stream>() + size_of::<Exchange>());
 const _: () = assert!(size_of::<Asking>() == 32 + 48 + 8 * KINDS + 16);
 const _: () = assert!(size_of::<Answering>() == 64);
+const _: () = assert!(size_of::<Bodying>() == 24);
 
 #[cfg(test)]
 mod tests {

@@ -34,8 +34,8 @@ pub mod limits;
 pub use address::{Address, Halves, Prefix};
 pub use event::Event;
 pub use exchange::{
-    ANSWER_PREFIX, ASKED, Answering, Asked, Asking, BUCKETS, Connection, Exchange, FIRST_BUCKET, HEAD_PREFIX, KINDS,
-    SampleKind, ServiceCounters, Times,
+    ANSWER_PREFIX, ASKED, Answering, Asked, Asking, BODY_PREFIX, BUCKETS, Bodying, Connection, Exchange, FIRST_BUCKET,
+    HEAD_PREFIX, KINDS, SampleKind, ServiceCounters, Times,
 };
 pub use http::{LIMITED, Notice, Place, ServiceKey, ServiceRule, Take, Watch, Watchlist};
 pub use named::{named_mark, named_words};

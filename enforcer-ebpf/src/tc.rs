@@ -13,7 +13,7 @@ use crate::http::Work;
 use crate::packet::{self, Span};
 use crate::refusal::{self, Header, RESET_AGAIN, SYN, Segment, Socket, URG};
 use crate::verdict::{tc_code, verdict};
-use crate::{answers, request, services, stream};
+use crate::{answers, request, samples, services, stream};
 
 #[btf_map]
 static CASES: PerCpuArray<Case, 1> = PerCpuArray::new();
@@ -127,6 +127,7 @@ fn follow(skb: *mut __sk_buff, case: &mut Case) {
     stream::enforcer_settle();
     connection.stream = case.stream;
     answers::note(&mut connection.exchange, case);
+    samples::body(skb, case, &connection.exchange);
 }
 
 /// Carries out what the reason asks for.

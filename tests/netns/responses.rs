@@ -199,7 +199,7 @@ const CLOCK: f64 = 0.015;
 const SCRIPT: &str = r#"
 local sent, answered = -@AT_ONCE@, 0
 -- As fast as the agent reads, even when it was built without optimisation.
-function delay() return 2 end
+function delay() return 3 * @AT_ONCE@ end
 function one()
     local number = @FIRST@ + math.max(sent, 0)
     sent = sent + 1

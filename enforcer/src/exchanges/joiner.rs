@@ -3,7 +3,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use enforcer_common::{ANSWER_PREFIX, Answering, Asking, Verdict};
+use enforcer_common::{ANSWER_PREFIX, Answering, Asking, BODY_PREFIX, Bodying, Verdict};
 
 use super::{Answer, Exchange};
 use crate::kernel::Sample;
@@ -29,6 +29,7 @@ pub struct Joiner {
 struct Open {
     asking: Asking,
     head: Bytes,
+    body: BytesMut,
     last: Option<Answering>,
     prefix: BytesMut,
 }
@@ -37,7 +38,8 @@ impl Joiner {
     /// Takes a sample; gives the exchange that it completes.
     pub fn take(&mut self, sample: Sample<'_>) -> Option<Exchange> {
         match sample {
-            Sample::Asking(asking, head) => self.ask(asking, head),
+            Sample::Asking(asking, head, body) => self.ask(asking, head, body),
+            Sample::Bodying(part, bytes) => self.go_on(&part, bytes),
             Sample::Answering(part, bytes) => self.answer(&part, bytes),
         }
     }
@@ -64,27 +66,33 @@ impl Joiner {
         self.given_up
     }
 
-    fn ask(&mut self, asking: Asking, head: &[u8]) -> Option<Exchange> {
-        let open = Open { asking, head: Bytes::copy_from_slice(head), last: None, prefix: BytesMut::new() };
+    fn ask(&mut self, asking: Asking, head: &[u8], body: &[u8]) -> Option<Exchange> {
+        let open = Open {
+            asking,
+            head: Bytes::copy_from_slice(head),
+            body: BytesMut::from(body),
+            last: None,
+            prefix: BytesMut::new(),
+        };
         if asking.verdict > Verdict::Observe as u8 {
             return Some(open.into());
         }
-        self.held += head.len();
+        self.held += head.len() + body.len();
         self.order.push_back(asking.id);
         self.open.insert(asking.id, open);
+        None
+    }
+
+    fn go_on(&mut self, part: &Bodying, bytes: &[u8]) -> Option<Exchange> {
+        let open = self.open.get_mut(&part.id)?;
+        self.held += extend(&mut open.body, part.offset, bytes, BODY_PREFIX);
         None
     }
 
     fn answer(&mut self, part: &Answering, bytes: &[u8]) -> Option<Exchange> {
         let open = self.open.get_mut(&part.id)?;
         open.last = Some(*part);
-        // A part that was lost leaves a gap; what comes behind it would be read as something else.
-        let whole = u64::try_from(open.prefix.len()).is_ok_and(|length| length == part.offset);
-        let room = ANSWER_PREFIX.saturating_sub(open.prefix.len()).min(bytes.len());
-        if let Some(bytes) = bytes.get(..room).filter(|_| whole) {
-            open.prefix.extend_from_slice(bytes);
-            self.held += bytes.len();
-        }
+        self.held += extend(&mut open.prefix, part.offset, bytes, ANSWER_PREFIX);
         if part.complete == 0 {
             return None;
         }
@@ -95,7 +103,7 @@ impl Joiner {
 
     fn remove(&mut self, id: u64) -> Option<Open> {
         let open = self.open.remove(&id)?;
-        self.held = self.held.saturating_sub(open.head.len() + open.prefix.len());
+        self.held = self.held.saturating_sub(open.head.len() + open.body.len() + open.prefix.len());
         Some(open)
     }
 
@@ -110,6 +118,16 @@ impl Joiner {
     }
 }
 
+/// Appends what fits; gives how much. A part that was lost leaves a gap, and what comes behind it would be read as something
+/// else; one that comes twice was sent again.
+fn extend(known: &mut BytesMut, offset: u64, bytes: &[u8], most: usize) -> usize {
+    let next = u64::try_from(known.len()).is_ok_and(|length| length == offset);
+    let room = most.saturating_sub(known.len()).min(bytes.len());
+    let fitting = bytes.get(..room).filter(|_| next).unwrap_or_default();
+    known.extend_from_slice(fitting);
+    fitting.len()
+}
+
 impl From<Open> for Exchange {
     fn from(open: Open) -> Self {
         let answer = open.last.map(|last| Answer {
@@ -120,7 +138,7 @@ impl From<Open> for Exchange {
             complete: last.complete != 0,
             prefix: open.prefix.freeze(),
         });
-        Self { asking: open.asking, head: open.head, answer }
+        Self { asking: open.asking, head: open.head, body: open.body.freeze(), answer }
     }
 }
 
@@ -170,8 +188,8 @@ mod tests {
     #[test]
     fn parts_are_joined_and_a_gap_ends_the_prefix() {
         let mut joiner = Joiner::default();
-        assert_eq!(joiner.take(Sample::Asking(asking(1, Verdict::Pass), b"GET")), None);
-        assert_eq!(joiner.take(Sample::Asking(asking(2, Verdict::Pass), b"GET")), None);
+        assert_eq!(joiner.take(Sample::Asking(asking(1, Verdict::Pass), b"GET", b"")), None);
+        assert_eq!(joiner.take(Sample::Asking(asking(2, Verdict::Pass), b"GET", b"")), None);
         assert_eq!(joiner.take(Sample::Answering(part(2, 0, 4, 0), b"HTTP")), None);
         assert_eq!(joiner.take(Sample::Answering(part(1, 0, 4, 0), b"HTTP")), None);
         assert_eq!(joiner.take(Sample::Answering(part(2, 9, 2, 0), b"xx")), None);
@@ -185,9 +203,21 @@ mod tests {
     }
 
     #[test]
+    fn a_body_goes_on_where_it_stopped() {
+        let told = |offset: u64| Bodying { kind: SampleKind::Bodying as u32, length: 2, id: 1, offset };
+        let mut joiner = Joiner::default();
+        assert_eq!(joiner.take(Sample::Asking(asking(1, Verdict::Pass), b"GET", b"ab")), None);
+        for (offset, bytes) in [(2, b"cd"), (2, b"cd"), (6, b"gh"), (4, b"ef")] {
+            assert_eq!(joiner.take(Sample::Bodying(told(offset), bytes)), None);
+        }
+        let done = joiner.take(Sample::Answering(part(1, 0, 0, 1), b"")).unwrap();
+        assert_eq!((&done.body[..], joiner.held), (&b"abcdef"[..], 0), "what came again and behind a gap is no part");
+    }
+
+    #[test]
     fn refused_requests_wait_for_nothing() {
         let mut joiner = Joiner::default();
-        let refused = joiner.take(Sample::Asking(asking(1, Verdict::Deny), b"GET")).unwrap();
+        let refused = joiner.take(Sample::Asking(asking(1, Verdict::Deny), b"GET", b"")).unwrap();
         assert_eq!((refused.answer, &refused.head[..]), (None, &b"GET"[..]));
     }
 
@@ -195,7 +225,7 @@ mod tests {
     fn the_oldest_give_way() {
         let mut joiner = Joiner::default();
         for id in 0..OPEN as u64 + 3 {
-            assert_eq!(joiner.take(Sample::Asking(asking(id, Verdict::Pass), b"GET")), None);
+            assert_eq!(joiner.take(Sample::Asking(asking(id, Verdict::Pass), b"GET", b"")), None);
         }
         let gone: Vec<u64> = std::iter::from_fn(|| joiner.give_up(0)).map(|gone| gone.asking.id).collect();
         assert_eq!(gone, [0, 1, 2]);

@@ -25,6 +25,8 @@ pub struct Exchange {
     pub asking: Asking,
     /// The beginning of its head.
     pub head: Bytes,
+    /// The beginning of its body, as it is framed on the connection; at most as much as came without a gap.
+    pub body: Bytes,
     /// The answer; none for a refused request, and for one whose answer was not seen.
     pub answer: Option<Answer>,
 }

@@ -3,7 +3,7 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
 use aya::maps::{MapData, RingBuf};
-use enforcer_common::{Answering, Asking, Event, SampleKind};
+use enforcer_common::{Answering, Asking, Bodying, Event, SampleKind};
 use tokio::io::unix::AsyncFd;
 
 use super::{Kernel, KernelError};
@@ -25,8 +25,10 @@ impl AsRawFd for Ring {
 /// What the kernel tells of requests and answers.
 #[derive(Clone, Copy, Debug)]
 pub enum Sample<'a> {
-    /// A request that was judged, with the beginning of its head.
-    Asking(Asking, &'a [u8]),
+    /// A request that was judged, with the beginning of its head, and of its body where both came together.
+    Asking(Asking, &'a [u8], &'a [u8]),
+    /// A part of a request's body, with its bytes.
+    Bodying(Bodying, &'a [u8]),
     /// A part of an answer, with its bytes.
     Answering(Answering, &'a [u8]),
 }
@@ -42,7 +44,13 @@ impl<'a> Sample<'a> {
             let asking: Asking = plain(record)?;
             let bytes = record.get(size_of::<Asking>() + BETWEEN..)?;
             let length = usize::try_from(asking.head).unwrap_or(usize::MAX).min(bytes.len());
-            Some(Self::Asking(asking, bytes.get(..length)?))
+            let (head, body) = bytes.split_at_checked(length)?;
+            Some(Self::Asking(asking, head, body))
+        } else if kind == SampleKind::Bodying as u32 {
+            let part: Bodying = plain(record)?;
+            let length = usize::try_from(part.length).ok()?;
+            let from = size_of::<Bodying>();
+            Some(Self::Bodying(part, record.get(from..from.checked_add(length)?)?))
         } else if kind == SampleKind::Answering as u32 {
             let answering: Answering = plain(record)?;
             let length = usize::try_from(answering.length).ok()?;
@@ -58,6 +66,7 @@ impl<'a> Sample<'a> {
 trait Plain: Copy {}
 impl Plain for Answering {}
 impl Plain for Asking {}
+impl Plain for Bodying {}
 impl Plain for Event {}
 
 /// The value at the beginning of a record.
@@ -135,7 +144,13 @@ mod tests {
         }
         let mut record = vec![0; size_of::<Asking>() + BETWEEN + 9];
         (record[0], record[4]) = (1, 5);
-        assert!(matches!(Sample::read(&record), Some(Sample::Asking(_, bytes)) if bytes.len() == 5));
+        let lengths = |record: &[u8]| match Sample::read(record) {
+            Some(Sample::Asking(_, head, body)) => Some((head.len(), body.len())),
+            _ => None,
+        };
+        assert_eq!(lengths(&record), Some((5, 4)), "the body follows the head");
+        record[4] = 50;
+        assert_eq!(lengths(&record), Some((9, 0)), "the head was cut");
         assert!(Sample::read(&record[..size_of::<Asking>()]).is_none());
         record[0] = 9;
         assert!(Sample::read(&record).is_none());
