@@ -1,6 +1,6 @@
 //! Three hosts and their center.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use enforcer_tests::{Agent, CLIENT, Center, Client, Net, Nginx, PAY, Request, eventually};
 use serde_json::json;
@@ -145,6 +145,67 @@ fn decisions_of_host_and_center_live_side_by_side() {
     let (status, _) = fleet.center.ask(&fleet.token, "DELETE", &format!("/decisions/{id}"), &json!(null));
     assert_eq!(status, 200);
     fleet.all_answer("both-have-it", 200);
+}
+
+/// Given hosts. When a policy that cuts everybody off is on trial, and agents and center are dead at its deadline. Then each
+/// kernel undoes it by itself; the center says so when it is back, and what was in force before holds all the time.
+#[test]
+fn a_trial_that_nobody_confirms_undoes_itself() {
+    let mut fleet = Fleet::start(2);
+    fleet.center.block_device(&fleet.token, "blocked-before");
+    fleet.all_answer("blocked-before", 403);
+    let connects = |net: &Net| {
+        Client::connect_from(&net.client, CLIENT.peer4.into(), CLIENT.web4(), Duration::from_millis(300)).is_ok()
+    };
+    let half = |network: &str| format!("[[decision]]\nip = \"{network}/1\"\naction = \"drop\"\n");
+    let everybody = half("0.0.0.0") + &half("128.0.0.0");
+    let files = json!({"files": [{"name": "a", "text": everybody}], "comment": "forced"});
+    let (_, plan) = fleet.center.ask(&fleet.token, "POST", "/policy/plan", &files);
+    assert!(plan["plan"]["lockouts"].as_array().is_some_and(|found| !found.is_empty()), "{plan}");
+    assert_eq!(fleet.center.ask(&fleet.token, "PUT", "/policy", &files).0, 422);
+    let (status, tried) = fleet.center.ask(&fleet.token, "PUT", "/policy?confirm_within=4", &files);
+    assert_eq!(status, 200, "{tried}");
+    eventually(SOON, "nobody reaches any host", || !fleet.nets.iter().any(connects));
+    fleet.agents.iter_mut().for_each(Agent::kill9);
+    fleet.center.kill9();
+    eventually(SOON, "each kernel undoes it", || fleet.nets.iter().all(connects));
+    assert_eq!(fleet.statuses("blocked-before"), [403; 2]);
+
+    fleet.center.restart();
+    fleet.agents.iter_mut().for_each(Agent::restart);
+    fleet.in_sync(3);
+    assert_eq!(fleet.center.ask(&fleet.token, "POST", "/policy/confirm", &json!(null)).0, 409);
+    assert_eq!((fleet.nets.iter().all(connects), fleet.statuses("blocked-before")), (true, vec![403; 2]));
+}
+
+/// Given a policy on trial. When it is confirmed, or rolled back later. Then it stays past its deadline, and goes.
+#[test]
+fn what_is_confirmed_stays_until_it_is_rolled_back() {
+    let fleet = Fleet::start(1);
+    let files = |device: &str| {
+        let text = format!("[[decision]]\ndevice = \"{device}\"\naction = \"deny\"\n");
+        json!({"files": [{"name": "a", "text": text}], "comment": ""})
+    };
+    let ask = |method: &str, path: &str, body: &serde_json::Value| fleet.center.ask(&fleet.token, method, path, body).0;
+    assert_eq!(ask("PUT", "/policy", &files("first-of-all")), 200);
+    fleet.all_answer("first-of-all", 403);
+    let begun = Instant::now();
+    assert_eq!(ask("PUT", "/policy?confirm_within=3", &files("on-trial")), 200);
+    fleet.all_answer("on-trial", 403);
+    assert_eq!(fleet.statuses("first-of-all"), [403], "a trial ends nothing");
+    assert_eq!(ask("PUT", "/policy", &files("another")), 409, "one at a time");
+    assert_eq!(ask("POST", "/policy/confirm", &json!(null)), 200);
+    fleet.all_answer("first-of-all", 200);
+    fleet.in_sync(3);
+    eventually(SOON, "the deadline has passed", || {
+        assert_eq!(fleet.statuses("on-trial"), [403], "it is none any more");
+        begun.elapsed() > Duration::from_secs(4)
+    });
+    assert_eq!(ask("POST", "/revisions/7/rollback", &json!(null)), 409);
+    assert_eq!(ask("POST", "/revisions/1/rollback", &json!({"comment": "as it was"})), 200);
+    fleet.all_answer("first-of-all", 403);
+    fleet.all_answer("on-trial", 200);
+    fleet.in_sync(4);
 }
 
 /// Given policy files. When they are planned and applied with the command line. Then the plan names what changes and whom it would

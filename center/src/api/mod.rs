@@ -14,6 +14,7 @@ mod problem;
 mod revisions;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -76,9 +77,12 @@ pub(crate) fn router(center: Center) -> Router {
         .route("/health", get(health))
         .route("/policy", get(policy::read).put(policy::apply))
         .route("/policy/plan", post(policy::plan))
+        .route("/policy/confirm", post(policy::confirm))
+        .route("/policy/trial", delete(policy::give_up))
         .route("/decisions", get(decisions::list).post(decisions::decide))
         .route("/decisions/{id}", delete(decisions::end))
         .route("/revisions", get(revisions::list))
+        .route("/revisions/{number}/rollback", post(policy::roll_back))
         .route("/hosts", get(hosts::list))
         .route("/hosts/{name}", delete(hosts::revoke))
         .route("/audit", get(audit::list))
@@ -98,3 +102,20 @@ async fn health(axum::extract::State(center): axum::extract::State<Center>) -> A
     let number = *center.0.news.borrow();
     Answer::json(&serde_json::json!({"status": "ok", "revision": number}))
 }
+
+/// Undoes trials whose deadline has passed; until dropped. Hosts need nobody for that, but the policy must say so too.
+pub(crate) async fn watch_trials(center: Center) {
+    loop {
+        tokio::time::sleep(TRIALS).await;
+        let lapsed = center.work(|desk, _| Ok(desk.undo_lapsed()?)).await;
+        if let Err(problem) = lapsed {
+            tracing::error!(
+                ?problem,
+                "a trial that lapsed could not be undone at the center; hosts undo it themselves"
+            );
+        }
+    }
+}
+
+/// How often it is looked whether a trial has lapsed.
+const TRIALS: Duration = Duration::from_millis(500);

@@ -1,9 +1,11 @@
 //! The policy as a whole: read, plan, apply.
 //!
 //! In: policy files as JSON `{"files": [{"name", "text"}], "comment"}`. Out: a plan; TOML. Never here: single decisions.
+use std::time::Duration;
+
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use enforcer_policy::document::{Document, to_toml};
 use enforcer_policy::plan::{Guard, Plan};
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Center;
 use super::people::Person;
 use super::problem::{Answer, Asked, Problem, body};
-use crate::desk::Desk;
+use crate::desk::{Desk, DeskError, Signature};
 use crate::serve::Peer;
 
 #[derive(Deserialize)]
@@ -43,6 +45,23 @@ struct Planned<'p> {
 pub(super) struct Force {
     #[serde(default)]
     force: bool,
+}
+
+/// `?force=true`, or `?confirm_within=SECONDS`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Manner {
+    #[serde(default)]
+    force: bool,
+    confirm_within: Option<u32>,
+}
+
+/// Why; may be left out with the whole body.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Comment {
+    #[serde(default)]
+    comment: String,
 }
 
 /// `?all=true`.
@@ -92,7 +111,7 @@ pub(super) async fn plan(
 pub(super) async fn apply(
     State(center): State<Center>,
     Extension(peer): Extension<Peer>,
-    Asked(force): Asked<Force>,
+    Asked(manner): Asked<Manner>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Answer, Problem> {
@@ -103,17 +122,69 @@ pub(super) async fn apply(
         let signature = person.signs(&files.comment);
         let content = meant(desk, files, &person)?;
         let guard = guard(desk, &peer)?;
-        let plan = desk.replace(&content, &guard, force.is_on(), &signature)?;
+        let plan = match manner.confirm_within {
+            Some(seconds) => desk.try_out(&content, &guard, Duration::from_secs(seconds.into()), &signature)?,
+            None => desk.replace(&content, &guard, manner.force, &signature)?,
+        };
         let revision = desk.known().number;
         Ok(Answer::json(&Planned { revision, plan: &plan }).tagged(revision))
     };
     center.work(apply).await
 }
 
+pub(super) async fn confirm(State(center): State<Center>, headers: HeaderMap, bytes: Bytes) -> Result<Answer, Problem> {
+    end(center, headers, bytes, Desk::confirm).await
+}
+
+pub(super) async fn give_up(State(center): State<Center>, headers: HeaderMap, bytes: Bytes) -> Result<Answer, Problem> {
+    end(center, headers, bytes, Desk::give_up).await
+}
+
+/// Ends the trial, one way or the other.
+async fn end(
+    center: Center,
+    headers: HeaderMap,
+    bytes: Bytes,
+    how: fn(&mut Desk, &Signature) -> Result<u64, DeskError>,
+) -> Result<Answer, Problem> {
+    let end = move |desk: &mut Desk, _: &Center| {
+        let person = Person::operator(&headers, desk)?;
+        let revision = how(desk, &person.signs(&comment(&bytes)?))?;
+        Ok(Answer::json(&serde_json::json!({ "revision": revision })).tagged(revision))
+    };
+    center.work(end).await
+}
+
+fn comment(bytes: &Bytes) -> Result<String, Problem> {
+    let given: Option<Comment> = if bytes.is_empty() { None } else { body(bytes)? };
+    Ok(given.unwrap_or_default().comment)
+}
+
+pub(super) async fn roll_back(
+    State(center): State<Center>,
+    Extension(peer): Extension<Peer>,
+    Path(number): Path<u64>,
+    Asked(force): Asked<Force>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Answer, Problem> {
+    let roll_back = move |desk: &mut Desk, _: &Center| {
+        let person = Person::operator(&headers, desk)?;
+        unchanged(&headers, desk)?;
+        let given = comment(&bytes)?;
+        let why = if given.is_empty() { format!("back to revision {number}") } else { given };
+        let guard = guard(desk, &peer)?;
+        let plan = desk.roll_back(number, &guard, force.is_on(), &person.signs(&why))?;
+        let revision = desk.known().number;
+        Ok(Answer::json(&Planned { revision, plan: &plan }).tagged(revision))
+    };
+    center.work(roll_back).await
+}
+
 fn meant(desk: &Desk, files: Files, person: &Person) -> Result<Content, Problem> {
     let files: Vec<_> = files.files.into_iter().map(|file| (file.name, file.text)).collect();
     let document = Document::parse(&files)?;
-    desk.meant(document, &person.name).map_err(|error| Problem::refused(format!("{error:#}"), ""))
+    desk.meant(document, &person.name).map_err(|error| Problem::refused(error.to_string(), ""))
 }
 
 /// A change that names the revision it was thought for is only made on that one.

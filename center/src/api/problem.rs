@@ -111,6 +111,10 @@ impl From<DeskError> for Problem {
                 let mend = "decide on narrower networks, put the address on the allowlist first, or add ?force=true";
                 Self::refused(error.to_string(), mend)
             }
+            DeskError::Trial(_) => {
+                let mend = "see GET /v1/health; POST /v1/policy/confirm or DELETE /v1/policy/trial ends a trial";
+                Self::conflict(error.to_string(), mend)
+            }
             DeskError::Failed(error) => error.into(),
         }
     }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::api::{Center, compared, router};
+use crate::api::{Center, compared, router, watch_trials};
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::folder::Folder;
@@ -78,7 +78,8 @@ fn run(folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Result<ExitCode
         tracing::info!(%listen, revision, "ready");
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         tokio::select! {
-            () = serve::serve(listener, Arc::clone(&tls), router(center)) => {}
+            () = serve::serve(listener, Arc::clone(&tls), router(center.clone())) => {}
+            () = watch_trials(center) => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }

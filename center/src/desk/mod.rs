@@ -2,6 +2,8 @@
 //!
 //! In: orders of people, and the store. Out: revisions, and deliveries for hosts. Never here: HTTP, who may do what. A change is
 //! kept and signed, or it has not happened.
+mod trial;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +47,9 @@ pub enum DeskError {
     /// Somebody would be cut off.
     #[error("{0} would be cut off")]
     Lockout(String),
+    /// A policy is on trial, or none is.
+    #[error("{0}")]
+    Trial(String),
     /// The center itself fails.
     #[error("{0:#}")]
     Failed(#[from] anyhow::Error),
@@ -67,6 +72,10 @@ impl Desk {
     /// From the store: the snapshot, and what came after. The result must be what the last head signed.
     pub fn open(store: Store, signer: Signer, key: SipKey) -> anyhow::Result<Self> {
         let mut desk = Self::read(store, signer, key)?;
+        // One that was kept and never published has nothing to undo.
+        if desk.trial()?.is_some_and(|(revision, _)| revision > desk.number) {
+            desk.store.end_trial()?;
+        }
         desk.store.note("center", "started", &format!("revision {}", desk.number))?;
         Ok(desk)
     }
@@ -154,6 +163,7 @@ impl Desk {
         forced: bool,
         by: &Signature,
     ) -> Result<Plan, DeskError> {
+        self.no_trial()?;
         let plan = Plan::between(&self.content, content, guard);
         if let Some(first) = plan.lockouts.first().filter(|_| !forced) {
             return Err(DeskError::Lockout(format!("{} ({})", first.address, first.whose)));

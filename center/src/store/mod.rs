@@ -7,6 +7,7 @@ mod hosts;
 mod replies;
 mod revisions;
 mod tokens;
+mod trial;
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use audit::{AuditEntry, Broken};
 pub use hosts::{Ack, Held, Host, Skipped};
 pub use revisions::{Row, SnapshotRow};
 pub use tokens::{Enrolment, Role, Token};
+pub use trial::TrialRow;
 
 /// What the store could not do.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +55,8 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", "ON")?;
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match found {
-            0 => connection.execute_batch(SCHEMA)?,
+            0 => connection.execute_batch(&[SCHEMA, TRIALS].concat())?,
+            WITHOUT_TRIALS => connection.execute_batch(TRIALS)?,
             VERSION => {}
             found => return Err(StoreError::Version { found, ours: VERSION }),
         }
@@ -83,8 +86,11 @@ fn moment(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Moment> {
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);
-const VERSION: i64 = 1;
+const WITHOUT_TRIALS: i64 = 1;
+const VERSION: i64 = 2;
 const SCHEMA: &str = include_str!("schema.sql");
+/// What came with version 2.
+const TRIALS: &str = include_str!("trials.sql");
 
 #[cfg(test)]
 mod tests;

@@ -196,9 +196,21 @@ pub enum PolicyCommand {
         /// Why, for the revision and the audit log
         #[arg(long, default_value = "")]
         comment: String,
+        /// Undone after this time, by each host's kernel, unless `policy confirm` comes first: 30s, 5m
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "force")]
+        confirm_within: Option<Duration>,
         /// Even when somebody would be cut off
         #[arg(long)]
         force: bool,
+    },
+    /// Let the policy that is on trial stay
+    Confirm {
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+        /// Why, for the revision and the audit log
+        #[arg(long, default_value = "")]
+        comment: String,
     },
     /// Compare two policies, such as those of test and production; exit code 3 when they differ
     Diff {
@@ -217,6 +229,29 @@ pub enum PolicyCommand {
         /// Also decisions that were made by hand
         #[arg(long)]
         all: bool,
+    },
+    /// Make the policy of an earlier revision the present one; decisions made by hand since then end too
+    Rollback {
+        /// Its number; see GET /v1/revisions
+        revision: u64,
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+        /// Why, for the revision and the audit log
+        #[arg(long, default_value = "")]
+        comment: String,
+        /// Even when somebody would be cut off
+        #[arg(long)]
+        force: bool,
+    },
+    /// Undo the policy that is on trial now
+    Undo {
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+        /// Why, for the revision and the audit log
+        #[arg(long, default_value = "")]
+        comment: String,
     },
 }
 

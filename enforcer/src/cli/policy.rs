@@ -53,9 +53,23 @@ pub(super) fn policy(command: &PolicyCommand, _: &Globals, out: &mut Out) -> Res
     match command {
         PolicyCommand::Validate { files } => validate(files, out),
         PolicyCommand::Diff { old, new } => diff(old, new, out),
-        PolicyCommand::Plan { files, center } => planned(files, center, "", None, out),
-        PolicyCommand::Apply { files, center, comment, force } => planned(files, center, comment, Some(*force), out),
+        PolicyCommand::Plan { files, center } => planned(files, center, "", Wish::Plan, out),
+        PolicyCommand::Apply { files, center, comment, confirm_within, force } => {
+            let wish = match confirm_within {
+                Some(time) => Wish::Try(*time),
+                None if *force => Wish::Force,
+                None => Wish::Apply,
+            };
+            planned(files, center, comment, wish, out)
+        }
+        PolicyCommand::Confirm { center, comment } => end(center, Method::POST, "/v1/policy/confirm", comment, out),
         PolicyCommand::Export { center, all } => export(center, *all, out),
+        PolicyCommand::Rollback { revision, center, comment, force } => {
+            let path = format!("/v1/revisions/{revision}/rollback?force={force}");
+            let answer = ask(center, Method::POST, &path, comment_alone(comment)?)?;
+            show(&answer, "now", out).map(|_planned| Exit::Done)
+        }
+        PolicyCommand::Undo { center, comment } => end(center, Method::DELETE, "/v1/policy/trial", comment, out),
     }
 }
 
@@ -95,31 +109,69 @@ fn diff(old: &Path, new: &Path, out: &mut Out) -> Result<Exit, Failure> {
     Ok(if plan.is_empty() { Exit::Done } else { Exit::Nothing })
 }
 
-fn planned(
-    files: &[PathBuf],
-    center: &CenterArgs,
-    comment: &str,
-    force: Option<bool>,
-    out: &mut Out,
-) -> Result<Exit, Failure> {
+/// What is to become of files.
+#[derive(Clone, Copy)]
+enum Wish {
+    Apply,
+    Force,
+    Plan,
+    Try(Duration),
+}
+
+impl Wish {
+    fn request(self) -> (Method, String) {
+        let path = match self {
+            Self::Plan => return (Method::POST, "/v1/policy/plan".to_owned()),
+            Self::Apply => "/v1/policy".to_owned(),
+            Self::Force => "/v1/policy?force=true".to_owned(),
+            Self::Try(time) => format!("/v1/policy?confirm_within={}", time.as_secs()),
+        };
+        (Method::PUT, path)
+    }
+
+    fn verb(self) -> String {
+        match self {
+            Self::Plan => "planned on".to_owned(),
+            Self::Apply | Self::Force => "now".to_owned(),
+            Self::Try(time) => format!("undone in {time:?} unless confirmed (enforcer policy confirm):"),
+        }
+    }
+}
+
+fn planned(files: &[PathBuf], center: &CenterArgs, comment: &str, wish: Wish, out: &mut Out) -> Result<Exit, Failure> {
     let texts = read(files)?;
     // Mistakes are found here, so that they are named as the files are named here.
     Document::parse(&texts)?;
     let files = texts.into_iter().map(|(name, text)| File { name, text }).collect();
     let body = serde_json::to_vec(&Files { files, comment }).map_err(SyncError::line)?;
-    let (method, path) = match force {
-        None => (Method::POST, "/v1/policy/plan"),
-        Some(false) => (Method::PUT, "/v1/policy"),
-        Some(true) => (Method::PUT, "/v1/policy?force=true"),
-    };
-    let answer = ask(center, method, path, body)?;
-    let planned: Planned = serde_json::from_slice(&answer).map_err(SyncError::line)?;
-    out.report(&planned, |planned| {
-        let verb = if force.is_some() { "now" } else { "planned on" };
-        format!("{verb} revision {}\n{}", planned.revision, text(&planned.plan))
-    })?;
-    let refused = force.is_none() && !planned.plan.lockouts.is_empty();
+    let (method, path) = wish.request();
+    let answer = ask(center, method, &path, body)?;
+    let planned = show(&answer, &wish.verb(), out)?;
+    let refused = matches!(wish, Wish::Plan) && !planned.plan.lockouts.is_empty();
     Ok(if refused { Exit::Refused } else { Exit::Done })
+}
+
+fn show(answer: &[u8], verb: &str, out: &mut Out) -> Result<Planned, Failure> {
+    let planned: Planned = serde_json::from_slice(answer).map_err(SyncError::line)?;
+    out.report(&planned, |planned| format!("{verb} revision {}\n{}", planned.revision, text(&planned.plan)))?;
+    Ok(planned)
+}
+
+#[derive(Serialize, Deserialize)]
+struct Ended {
+    revision: u64,
+}
+
+/// Ends a trial, one way or the other.
+fn end(center: &CenterArgs, method: Method, path: &str, comment: &str, out: &mut Out) -> Result<Exit, Failure> {
+    let answer = ask(center, method, path, comment_alone(comment)?)?;
+    let ended: Ended = serde_json::from_slice(&answer).map_err(SyncError::line)?;
+    out.report(&ended, |ended| format!("now revision {}", ended.revision))?;
+    Ok(Exit::Done)
+}
+
+fn comment_alone(comment: &str) -> Result<Vec<u8>, Failure> {
+    Ok(serde_json::to_vec(&serde_json::json!({ "comment": comment })).map_err(SyncError::line)?)
 }
 
 fn export(center: &CenterArgs, all: bool, out: &mut Out) -> Result<Exit, Failure> {

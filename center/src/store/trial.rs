@@ -1,0 +1,67 @@
+//! The one policy that is on trial.
+//!
+//! In: how it ends either way. Out: the same. Never here: what is in it.
+use enforcer_policy::Moment;
+use rusqlite::{OptionalExtension as _, params};
+
+use super::{Store, StoreError, moment, number, stored};
+
+/// A change, packed, and its bytes when it is unpacked.
+type Packed = (Vec<u8>, usize);
+
+/// A policy on trial.
+pub struct TrialRow {
+    /// The revision that began it.
+    pub revision: u64,
+    /// When it is undone.
+    pub until: Moment,
+    /// What makes it stay.
+    pub confirm: Packed,
+    /// What undoes it.
+    pub undo: Packed,
+    /// Who began it.
+    pub who: String,
+}
+
+impl Store {
+    /// Begins one; there must be none.
+    pub fn keep_trial(&mut self, row: &TrialRow) -> Result<(), StoreError> {
+        self.connection.execute(
+            "INSERT INTO trial (one, revision, until, confirm, confirm_plain, undo, undo_plain, who) \
+             VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                stored(row.revision)?,
+                stored(row.until.0)?,
+                row.confirm.0,
+                stored(row.confirm.1 as u64)?,
+                row.undo.0,
+                stored(row.undo.1 as u64)?,
+                row.who
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The one that is on.
+    pub fn trial(&self) -> Result<Option<TrialRow>, StoreError> {
+        let query = "SELECT revision, until, confirm, confirm_plain, undo, undo_plain, who FROM trial";
+        let mut statement = self.connection.prepare_cached(query)?;
+        let row = statement.query_row([], |row| {
+            let plain = |index| number(row, index).map(|length| usize::try_from(length).unwrap_or(0));
+            Ok(TrialRow {
+                revision: number(row, 0)?,
+                until: moment(row, 1)?,
+                confirm: (row.get(2)?, plain(3)?),
+                undo: (row.get(4)?, plain(5)?),
+                who: row.get(6)?,
+            })
+        });
+        Ok(row.optional()?)
+    }
+
+    /// It is over.
+    pub fn end_trial(&mut self) -> Result<(), StoreError> {
+        self.connection.execute("DELETE FROM trial", [])?;
+        Ok(())
+    }
+}
