@@ -25,8 +25,8 @@ impl<const N: usize> Distinct<N> {
 
     /// Takes a thing; true when it is one that was surely not there before.
     pub fn add(&mut self, digest: u64) -> bool {
-        // The upper bits choose: tables choose their places by the lower ones.
-        let at = (digest >> 32) % u64::from(Self::BITS);
+        // Keys of tables are digests with a few bits changed: the product spreads what differs only there.
+        let at = (digest.wrapping_mul(SPREAD) >> 32) * u64::from(Self::BITS) >> 32;
         let Some(word) = self.bits.get_mut((at / 64) as usize) else { return false };
         let bit = 1 << (at % 64);
         let new = *word & bit == 0;
@@ -50,6 +50,9 @@ impl<const N: usize> Distinct<N> {
         self.sum / 256
     }
 }
+
+/// Odd, and its bits look random: the golden ratio in 64 bits.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]
 mod tests {
