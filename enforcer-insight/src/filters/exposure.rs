@@ -1,0 +1,239 @@
+//! Sensitive data in answers and addresses, and bulk export. In: answers, and classes of data that somebody else finds in them.
+//! Out: signs of data that should not be there, and of callers that take much more than usual. Never here: how classes are found,
+//! values.
+//!
+//! What is usual is learned from the caller's own past windows and from those of its peers on the service.
+use std::sync::Arc;
+use std::time::Duration;
+
+use enforcer_policy::Moment;
+
+use super::state::{Book, Peers, Recent, Steps, Window};
+use super::{Entry, Filter, Out, Parameter, Parameters, Seen, Word};
+use crate::findings::{Risk, Severity, Sign, Suggestion};
+use crate::{Answer, Call};
+
+/// The filter.
+pub(super) fn entry() -> Entry {
+    let title = "sensitive data where it should not be, and bulk export";
+    Entry::built_in("exposure", title, Risk::PropertyAuthorization, SCHEMA, |parameters, tools| {
+        Exposure::new(parameters, Arc::clone(&tools.classes))
+    })
+}
+
+const SCHEMA: &[Parameter] = &[
+    Parameter::count("megabytes", "16", 1, 1_000_000, "megabytes of answers that a caller may take within the window"),
+    Parameter::count("values", "500", 10, 10_000_000, "sensitive values that a caller may take within the window"),
+    Parameter::count("times", "5", 1, 100, "how many times more than its peers and its own past a caller must take"),
+    Parameter::time("window", "1h", 60, 86_400, "how long answers are counted together"),
+    Parameter::time("lasts", "1h", 60, 2_592_000, "how long a suggested decision lasts"),
+    Parameter::count("entries", "16384", 256, 1_048_576, "callers that are remembered"),
+];
+
+/// Finds classes of data in a call.
+pub trait Classes: Send + Sync {
+    /// Puts what it finds into `found`, which is empty: for each class and place, how many values.
+    fn find(&self, call: &Call, found: &mut Vec<Found>);
+}
+
+/// Some values of one class.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// The class, such as `card_number`.
+    pub class: Word,
+    /// Where.
+    pub place: Place,
+    /// How many.
+    pub count: u32,
+    /// It should not be there at all, as a password in an answer; else it is only counted.
+    pub grave: bool,
+}
+
+/// Where data can stand.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Place {
+    /// In the body of the answer.
+    Answer,
+    /// In a header or the body of the request.
+    Request,
+    /// In the address of the request.
+    Url,
+}
+
+/// Finds nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoClasses;
+
+impl Classes for NoClasses {
+    fn find(&self, _: &Call, _: &mut Vec<Found>) {}
+}
+
+struct Exposure {
+    limits: Limits,
+    classes: Arc<dyn Classes>,
+    found: Vec<Found>,
+    takers: Book<Taker>,
+    peers: Peers,
+    told: Book<Steps>,
+}
+
+struct Limits {
+    kilobytes: u32,
+    values: u32,
+    times: u32,
+    window: Duration,
+    lasts: Duration,
+}
+
+/// What one caller took.
+#[derive(Default)]
+struct Taker {
+    window: Window,
+    kilobytes: u32,
+    /// Bytes that make no kilobyte yet.
+    rest: u32,
+    values: u32,
+    calls: u32,
+    steps: Steps,
+    value_steps: Steps,
+    own: Recent<8>,
+}
+
+impl Exposure {
+    fn new(parameters: &Parameters, classes: Arc<dyn Classes>) -> Self {
+        let takers = Book::new(parameters.size("entries"));
+        let (found, peers, told) = (Vec::new(), Peers::default(), Book::new(TOLD));
+        Self { limits: Limits::of(parameters), classes, found, takers, peers, told }
+    }
+
+    /// Data that should not be there: told once for each endpoint, class and place, and when it has doubled.
+    fn misplaced(&mut self, seen: &Seen<'_>, out: &mut Out) -> u32 {
+        self.found.clear();
+        self.classes.find(seen.call, &mut self.found);
+        let mut values: u32 = 0;
+        for found in &self.found {
+            if found.place == Place::Answer {
+                values = values.saturating_add(found.count);
+            }
+            if found.grave || found.place == Place::Url {
+                let key = seen.seed.words(seen.spot.key, seen.digest(found.class.as_bytes()) ^ found.place as u64);
+                let steps = self.told.entry(key);
+                if *steps == Steps::default() {
+                    steps.reach(1, 1);
+                    out.raise(misplaced(seen, found));
+                }
+            }
+        }
+        values
+    }
+
+    fn take(&mut self, seen: &Seen<'_>, answer: &Answer, values: u32, out: &mut Out) {
+        let taker = self.takers.entry(seen.consumer.key);
+        taker.turn(seen.now(), self.limits.window, &mut self.peers);
+        taker.add(answer.bytes, values);
+        let bound = taker.bound(&self.peers, &self.limits);
+        if taker.steps.reach(taker.kilobytes, bound) {
+            out.raise(export(seen, taker, bound, &self.limits));
+        } else if taker.value_steps.reach(taker.values, self.limits.values) {
+            out.raise(harvest(seen, taker, &self.limits));
+        }
+    }
+}
+
+impl Filter for Exposure {
+    fn on_response(&mut self, seen: &Seen<'_>, answer: &Answer, out: &mut Out) {
+        let values = self.misplaced(seen, out);
+        if (200..300).contains(&answer.status) {
+            self.take(seen, answer, values, out);
+        }
+    }
+
+    fn retune(&mut self, parameters: &Parameters) {
+        self.limits = Limits::of(parameters);
+    }
+
+    fn held_bytes(&self) -> usize {
+        let found = self.found.capacity() * size_of::<Found>();
+        self.takers.held_bytes() + self.told.held_bytes() + found
+    }
+
+    fn forgotten(&self) -> u64 {
+        self.takers.forgotten() + self.told.forgotten()
+    }
+}
+
+impl Limits {
+    fn of(parameters: &Parameters) -> Self {
+        let kilobytes = parameters.count("megabytes").saturating_mul(1024);
+        let (values, times) = (parameters.count("values"), parameters.count("times"));
+        Self { kilobytes, values, times, window: parameters.time("window"), lasts: parameters.time("lasts") }
+    }
+}
+
+impl Taker {
+    fn turn(&mut self, now: Moment, window: Duration, peers: &mut Peers) {
+        if !self.window.turn(now, window) {
+            return;
+        }
+        let mut own = self.own;
+        if self.steps == Steps::default() && self.calls > 0 {
+            own.push(self.kilobytes);
+            peers.add(u64::from(self.kilobytes));
+        }
+        *self = Self { window: self.window, own, ..Self::default() };
+    }
+
+    fn add(&mut self, bytes: u64, values: u32) {
+        let bytes = u64::from(self.rest) + bytes;
+        self.kilobytes = self.kilobytes.saturating_add(u32::try_from(bytes / 1024).unwrap_or(u32::MAX));
+        self.rest = (bytes % 1024) as u32;
+        self.values = self.values.saturating_add(values);
+        self.calls += 1;
+    }
+
+    fn bound(&self, peers: &Peers, limits: &Limits) -> u32 {
+        // Nearly always far below: then nothing needs to be known of others.
+        if self.kilobytes < limits.kilobytes {
+            return limits.kilobytes;
+        }
+        let others = if peers.total() >= ENOUGH { peers.quantile(95) } else { 0 };
+        let usual = u32::try_from(others).unwrap_or(u32::MAX).max(self.own.usual().0);
+        limits.kilobytes.max(usual.saturating_mul(limits.times))
+    }
+}
+
+fn misplaced(seen: &Seen<'_>, found: &Found) -> Sign {
+    let (kind, fix, place) = match found.place {
+        Place::Answer => ("sensitive_data_in_answer", FIX_ANSWER, "answer"),
+        Place::Request => ("sensitive_data_in_request", FIX_ANSWER, "request"),
+        Place::Url => ("sensitive_data_in_url", FIX_URL, "url"),
+    };
+    let severity = if found.grave { Severity::High } else { Severity::Medium };
+    let sign = Sign::new(kind, Risk::PropertyAuthorization, severity, 85, fix).at(&seen.spot.text);
+    sign.word("class", found.class.clone()).word("place", place).count("values", found.count)
+}
+
+fn export(seen: &Seen<'_>, taker: &Taker, bound: u32, limits: &Limits) -> Sign {
+    let who = seen.consumer.subject.clone();
+    // Twice what is too much is no accident.
+    let confidence = if taker.kilobytes >= bound.saturating_mul(2) { 92 } else { 78 };
+    let suggestion = Suggestion::refuse(who.clone(), seen.scope(), limits.lasts);
+    let sign = Sign::new("bulk_export", Risk::BusinessFlows, Severity::High, confidence, FIX_EXPORT).by(who);
+    let sign = sign.count("kilobytes", taker.kilobytes).count("calls", taker.calls).count("bound", bound);
+    sign.count("usual_own", taker.own.usual().0).suggest(Some(suggestion))
+}
+
+fn harvest(seen: &Seen<'_>, taker: &Taker, limits: &Limits) -> Sign {
+    let who = seen.consumer.subject.clone();
+    let suggestion = Suggestion::refuse(who.clone(), seen.scope(), limits.lasts);
+    let sign = Sign::new("data_harvest", Risk::BusinessFlows, Severity::High, 80, FIX_EXPORT).by(who);
+    sign.count("sensitive_values", taker.values).count("calls", taker.calls).suggest(Some(suggestion))
+}
+
+const FIX_ANSWER: &str = "answer with the fields that callers need, and mask the others";
+const FIX_URL: &str = "send it in a body or header: addresses are written to logs on the way";
+const FIX_EXPORT: &str = "bound pages and how many of them a caller may take, and ask for approval of exports";
+/// Endpoints with classes and places that were told of.
+const TOLD: usize = 4_096;
+/// Windows of peers before they say what is usual.
+const ENOUGH: u32 = 20;

@@ -1,0 +1,76 @@
+//! What filters may cost. In: nanoseconds and bytes. Out: why one must stop, if it must. Never here: clocks.
+use serde::{Deserialize, Serialize};
+
+/// Tells how much time went by, for cost accounts. Its zero does not matter.
+pub trait Meter {
+    /// Nanoseconds, never less than before.
+    fn nanos(&mut self) -> u64;
+}
+
+impl<F: FnMut() -> u64> Meter for F {
+    fn nanos(&mut self) -> u64 {
+        self()
+    }
+}
+
+/// What one filter on one service may cost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// Nanoseconds of a single call or tick. Much more than any needs: a busy host may take the processor away meanwhile.
+    pub worst: u64,
+    /// Nanoseconds of a call on average, over [`Budget::CALLS`] calls.
+    pub mean: u64,
+    /// Bytes held.
+    pub bytes: usize,
+}
+
+impl Default for Budget {
+    /// A quarter of a second; 200 microseconds; 64 MiB.
+    fn default() -> Self {
+        Self { worst: 250_000_000, mean: 200_000, bytes: 64 << 20 }
+    }
+}
+
+impl Budget {
+    /// Calls over which the average is taken.
+    pub const CALLS: u64 = 1_000;
+    /// Calls after which memory is asked for.
+    pub(super) const ASKS: u64 = 256;
+}
+
+/// What a filter has cost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Spent {
+    /// Calls and ticks.
+    pub calls: u64,
+    /// Nanoseconds in all of them.
+    pub nanos: u64,
+    /// Nanoseconds in the worst.
+    pub worst: u64,
+    /// Signs raised.
+    pub signs: u64,
+}
+
+/// Why a filter was stopped.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Stopped {
+    /// It did not come back.
+    #[error("it did not come back and was given up")]
+    Looped,
+    /// It panicked.
+    #[error("it panicked")]
+    Panicked,
+    /// It held too much.
+    #[error("it held {bytes} bytes")]
+    TooLarge {
+        /// How much.
+        bytes: usize,
+    },
+    /// It took too long.
+    #[error("it took {nanos} ns for a call")]
+    TooSlow {
+        /// How long, on average or once.
+        nanos: u64,
+    },
+}
