@@ -9,5 +9,6 @@
 mod call;
 
 pub mod http;
+pub mod inventory;
 
 pub use call::{Answer, AnswerHead, Call, body};
