@@ -34,12 +34,21 @@ impl Listed<'_> {
     /// Its template: `/users/{id}/orders`.
     pub fn template(&self) -> String {
         let text = self.path.iter().map(|segment| match segment {
-            Segment::Fixed(word) => format!("/{word}"),
+            Segment::Fixed(word) => format!("/{}", encoded(word)),
             Segment::Parameter(name, _) => format!("/{{{name}}}"),
         });
         let text: String = text.collect();
         if text.is_empty() { "/".to_owned() } else { text }
     }
+}
+
+/// A word as it can stand in a template and a URL.
+pub(super) fn encoded(word: &str) -> String {
+    let encode = |c: char| match c {
+        '{' | '}' | '%' | '?' | '#' | '/' | ' ' => format!("%{:02X}", u32::from(c)),
+        _ => c.to_string(),
+    };
+    word.chars().map(encode).collect()
 }
 
 /// The endpoints at and below a node, shallow ones first, by path and method.

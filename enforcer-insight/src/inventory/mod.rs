@@ -15,12 +15,14 @@
 mod auth;
 mod bodies;
 mod classes;
+mod drift;
 mod fields;
 mod fold;
 mod json;
 mod keep;
 mod list;
 mod numbers;
+mod openapi;
 mod risk;
 mod service;
 mod shape;
@@ -35,9 +37,11 @@ use serde::{Deserialize, Serialize};
 
 pub use auth::Auth;
 pub use classes::{CLASSES, Classes, Place};
+pub use drift::{Drift, Kind as DriftKind, Spec, SpecError, drift};
 pub use fields::{FIELDS, Field, Fields};
 pub use list::{Listed, Segment};
 pub use numbers::{Distinct, Histogram};
+pub use openapi::openapi;
 pub use risk::{Reason, Risk, risk};
 pub use service::{ENDPOINTS as ENDPOINTS_OF_A_SERVICE, Forgotten, Service};
 pub use shape::Shape;
