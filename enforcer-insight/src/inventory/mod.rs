@@ -88,6 +88,13 @@ impl Inventory {
         wanted.flat_map(|(name, service)| list::list(name, &service.root)).collect()
     }
 
+    /// The inventory of one service alone.
+    #[must_use]
+    pub fn only(&self, service: &str) -> Self {
+        let services = self.services.get_key_value(service).map(|(name, found)| (name.clone(), found.clone()));
+        Self { services: services.into_iter().collect(), forgotten: Forgotten::default() }
+    }
+
     /// How many endpoints there are.
     pub fn endpoints(&self) -> usize {
         self.services.values().map(|service| service.count).sum()

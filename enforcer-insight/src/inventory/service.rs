@@ -71,6 +71,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// How many endpoints it has.
+    pub const fn endpoints(&self) -> usize {
+        self.count
+    }
+
     /// Takes one call; `room` is false when the inventory has no more endpoints.
     pub(super) fn take(&mut self, call: &Call, classes: &Classes, key: SipKey, room: bool) {
         let method = std::str::from_utf8(&call.head.method).unwrap_or_default();
@@ -117,11 +122,10 @@ impl Service {
 
     fn make(&mut self, segments: &[Bytes], method: &str, usage: Usage, apart: bool) {
         match self.root.make(segments, method, usage, apart) {
-            Ok(()) => {}
+            Ok(()) => self.count = self.root.count(),
             Err(Full::Methods) => self.forgotten.methods += 1,
             Err(Full::Siblings) => self.forgotten.siblings += 1,
         }
-        self.count = self.root.count();
     }
 
     pub(super) fn settle(&mut self) {

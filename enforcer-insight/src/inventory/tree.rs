@@ -144,11 +144,14 @@ impl Node {
             Label::Word(_) => Shape::Name,
             Label::Shaped(shape) => shape,
         };
-        let parameter = self.parameter.get_or_insert_default();
-        *parameter.values.shapes.entry(shape).or_default() += usage.calls;
-        let made = parameter.node.make(below, method, usage, apart);
+        let (calls, parameter) = (usage.calls, self.parameter.get_or_insert_default());
+        if let Err(full) = parameter.node.make(below, method, usage, apart) {
+            self.parameter.take_if(|parameter| parameter.node == Self::default());
+            return Err(full);
+        }
+        *parameter.values.shapes.entry(shape).or_default() += calls;
         fold::after(self, None);
-        made
+        Ok(())
     }
 
     fn make_fixed(&mut self, word: &str, below: &[Bytes], method: &str, usage: Usage, apart: bool) -> Result<(), Full> {
@@ -157,8 +160,9 @@ impl Node {
             return Err(Full::Siblings);
         }
         let made = self.fixed.entry(word.into()).or_default().make(below, method, usage, apart);
-        if made.is_err() && new {
-            self.fixed.remove(word);
+        if made.is_err() {
+            new.then(|| self.fixed.remove(word));
+            return made;
         }
         fold::after(self, Some(word).filter(|_| new));
         made
