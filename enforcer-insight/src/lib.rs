@@ -12,5 +12,6 @@ pub mod decide;
 pub mod filters;
 pub mod findings;
 pub mod http;
+pub mod inventory;
 
 pub use call::{Answer, AnswerHead, Call, body};

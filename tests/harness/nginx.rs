@@ -6,6 +6,7 @@
 //!
 //! `/api/...` is proxied over kept-alive connections to a second server on a unix socket, as a gateway does it; `/health`
 //! is answered directly; `/large/...` is a file; `/api/chunked/...` is answered in chunks; what is sent to `/api/upload` is kept.
+//! `/shop/...` has endpoints with names and numbers in their paths, and nothing else.
 
 use std::{
     fs,
@@ -250,6 +251,13 @@ http {
             return 200 '{"chunk":"$uri","more":"chunk chunk chunk"}\n';
         }
         location /api/ { return 200 '{"path":"$uri"}\n'; }
+        location = /shop/orders { return 201 '{"order":17,"total":12.5}\n'; }
+        location = /shop/items { return 200 '[{"item":1,"price":2.5,"tags":["new"]}]\n'; }
+        location ~ ^/shop/users/(?<user>[a-z]+)$ {
+            return 200 '{"name":"$user","mail":"$user@bank.example","since":"2026-01-01"}\n';
+        }
+        location ~ ^/shop/users/[a-z]+/orders$ { return 200 '[{"order":17,"total":12.5}]\n'; }
+        location ~ ^/shop/orders/[0-9]+$ { return 200 '{"order":17,"total":12.5}\n'; }
         location / { return 404 '{"error":"no such resource"}\n'; }
     }
 }

@@ -8,6 +8,7 @@
 mod actions;
 mod adopt;
 mod allow_wins;
+mod apis;
 mod bypass;
 mod center;
 mod clean_load;

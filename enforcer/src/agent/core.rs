@@ -8,6 +8,7 @@ use enforcer_common::SipKey;
 use enforcer_policy::{Allowed, Decision, Endpoint, Ledger, Moment};
 use tokio::sync::broadcast;
 
+use super::apis::Apis;
 use super::center::CenterState;
 use super::reload::allowed as configured;
 use super::samples::Learned;
@@ -53,6 +54,8 @@ pub(super) struct Core {
     /// Gets [`Reply::Request`]s.
     pub(super) requests: broadcast::Sender<Reply>,
     pub(super) learned: Learned,
+    /// Every API that was called.
+    pub(super) apis: Apis,
     /// Orders refused because a map was full.
     pub(super) refused_for_want_of_room: u64,
     /// The maps that last refused one, with the words of the refusal.
@@ -97,6 +100,7 @@ impl Core {
             followers: broadcast::Sender::new(1024),
             requests: broadcast::Sender::new(FOLLOWED),
             learned: Learned::default(),
+            apis: Apis::default(),
             refused_for_want_of_room: 0,
             full: BTreeMap::new(),
             seconds: 0,

@@ -5,10 +5,11 @@
 //! second   heartbeat, expiries, interfaces that came or went; now and then a comparison with the kernel
 //! request  socket -> Core -> ledger -> MapOp -> apply -> journal -> reply
 //! event    ring -> names -> followers; a full map is one, too
-//! sample   ring -> exchanges/ joins requests and answers -> followers; users of sessions -> kernel
+//! sample   ring -> exchanges/ joins requests and answers -> followers; users of sessions -> kernel; calls -> inventory
 //! end      the programs, links and maps stay: enforcement outlives the agent
 //! ```
 //! All state is in [`core::Core`], behind one lock; nothing waits while holding it.
+mod apis;
 mod center;
 mod clock;
 mod core;

@@ -88,6 +88,7 @@ impl Core {
             drift: self.drift.clone(),
             orders_refused: self.refused_for_want_of_room,
             enforcement: self.enforcement.clone(),
+            apis: self.apis.counts(),
         }
     }
 

@@ -1,5 +1,5 @@
 //! Comes for the samples of the kernel, now and then. In: the ring. Out: followers of requests are told of each exchange; the
-//! kernel learns whose sessions are whose.
+//! kernel learns whose sessions are whose; the inventory takes each call.
 use std::collections::HashSet;
 use std::mem;
 use std::time::Duration;
@@ -70,6 +70,7 @@ pub(super) async fn read_samples(core: Shared, mut ring: SampleRing) {
 impl Core {
     fn take_exchange(&mut self, exchange: &Exchange) {
         self.learn(exchange);
+        self.take_call(exchange);
         if self.requests.receiver_count() > 0 {
             let report = self.exchange_in_words(exchange);
             // The last one has just gone: fine.

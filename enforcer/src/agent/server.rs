@@ -86,6 +86,16 @@ async fn converse(mut stream: UnixStream, core: &Shared, who: &str, ended: &Noti
                 let events = core.lock().followers.subscribe();
                 return follow(&mut stream, events).await;
             }
+            Request::Apis(service) => {
+                let parts = core.lock().apis_in_parts(service.as_deref());
+                match parts {
+                    Ok(parts) => {
+                        send_all(&mut stream, parts).await?;
+                        continue;
+                    }
+                    Err(trouble) => Reply::Error(trouble),
+                }
+            }
             Request::Requests => {
                 let requests = core.lock().requests.subscribe();
                 return follow(&mut stream, requests).await;
@@ -150,7 +160,12 @@ fn answer(core: &Shared, request: Request, who: &str) -> Reply {
         Request::Top => core.top().map(|report| Reply::Top(Box::new(report))),
         Request::Unblock(by) => core.unblock(&by).map(Reply::Unblocked),
         Request::Why(subject) => core.why(&subject).map(|report| Reply::Why(Box::new(report))),
-        Request::Events | Request::Import(_) | Request::ImportChunk(_) | Request::ImportEnd | Request::Requests => {
+        Request::Apis(_)
+        | Request::Events
+        | Request::Import(_)
+        | Request::ImportChunk(_)
+        | Request::ImportEnd
+        | Request::Requests => {
             return out_of_turn();
         }
     };
@@ -159,6 +174,14 @@ fn answer(core: &Shared, request: Request, who: &str) -> Reply {
 
 fn out_of_turn() -> Reply {
     Reply::Error(Trouble::new(Exit::Failed, "that request does not belong here", ""))
+}
+
+/// One reply after the other; each takes its memory with it.
+async fn send_all(stream: &mut UnixStream, parts: Vec<Reply>) -> Result<(), FrameError> {
+    for part in parts {
+        write_frame_async(stream, &part).await?;
+    }
+    Ok(())
 }
 
 /// Bytes that are sent to a follower at a time.

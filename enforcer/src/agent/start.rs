@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
+use super::apis::keep_apis;
 use super::core::Core;
 use super::samples::read_samples;
 use super::{Shared, clock, notify, reload, server};
@@ -53,6 +54,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     prepare(&agent.bpffs)?;
     keep_only_needed()?;
     let (mut core, rings) = bring_up(config, path, journal, recovered, key)?;
+    core.open_apis();
     let line = open_line(&mut core);
     let core = Shared::new(core);
     notify::tell("READY=1");
@@ -60,6 +62,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let line = line.map(|line| tokio::spawn(line.run(core.clone())));
     serve(&core, socket, pages, rings, agent.socket_group.is_some()).await?;
     line.iter().for_each(tokio::task::JoinHandle::abort);
+    core.lock().save_apis();
     notify::tell("STOPPING=1");
     let _ = std::fs::remove_file(&agent.socket);
     tracing::info!("the agent ends; what is attached goes on");
@@ -170,6 +173,7 @@ async fn serve(
         tokio::spawn(read_events(core.clone(), events)),
         tokio::spawn(read_samples(core.clone(), answers)),
         tokio::spawn(tick(core.clone())),
+        tokio::spawn(keep_apis(core.clone())),
     ];
     let pages = pages.map(|listener| tokio::spawn(metrics::http::serve(listener, Arc::new(core.clone()))));
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

@@ -58,6 +58,8 @@ pub enum Format {
 pub enum Command {
     /// Never refuse an address or network, whatever decisions say
     Allow(AllowArgs),
+    /// Show the APIs that are called, and how they differ from a specification
+    Apis(ApisArgs),
     /// Refuse or limit a device, session, user or key; refuse an address, network or connection
     Block(BlockArgs),
     /// Switch enforcement off (everything passes) or on again
@@ -96,6 +98,41 @@ pub enum Command {
     Unblock(UnblockArgs),
     /// Show what happens to a device, session, user, key or address, and why
     Why(WhyArgs),
+}
+
+/// `apis`.
+#[derive(Args, Clone, Debug)]
+pub struct ApisArgs {
+    /// Only of this service
+    #[arg(long, global = true, value_name = "NAME")]
+    pub service: Option<String>,
+    /// What to show; without one, a line for each endpoint.
+    #[command(subcommand)]
+    pub command: Option<ApisCommand>,
+}
+
+/// What `apis` can show.
+#[derive(Subcommand, Clone, Debug)]
+pub enum ApisCommand {
+    /// Show all that is known of one endpoint
+    Show {
+        /// The method
+        method: String,
+        /// The path; {anything} stands for a parameter
+        template: String,
+    },
+    /// Write a specification of what was seen
+    Export {
+        /// As OpenAPI 3.1, JSON
+        #[arg(long, required = true)]
+        openapi: bool,
+    },
+    /// Compare with a specification: OpenAPI 3.0 or 3.1, YAML or JSON; exit code 3 when they differ
+    Drift {
+        /// The specification; - for standard input
+        #[arg(value_hint = ValueHint::FilePath)]
+        spec: PathBuf,
+    },
 }
 
 /// `bypass`.

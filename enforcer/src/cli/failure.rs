@@ -69,6 +69,14 @@ pub enum Failure {
         /// How long was waited.
         seconds: u64,
     },
+    /// The specification is none.
+    #[error("{}: {}", path.display(), chain(source))]
+    Specification {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: enforcer_insight::inventory::SpecError,
+    },
     /// The agent speaks another version of the protocol.
     #[error("the agent is release {agent} and speaks protocol {theirs}; this is {ours}")]
     Stranger {
@@ -127,7 +135,7 @@ impl Failure {
     fn exit(&self) -> Exit {
         match self {
             Self::Closed => Exit::Done,
-            Self::Config { .. } | Self::Policy(_) | Self::Usage { .. } => Exit::Usage,
+            Self::Config { .. } | Self::Policy(_) | Self::Specification { .. } | Self::Usage { .. } => Exit::Usage,
             Self::Refused(trouble) => Exit::from_code(trouble.exit),
             Self::Center(SyncError::Answer { status: 400..500, .. }) | Self::NotPermitted { .. } => Exit::Refused,
             Self::Center(SyncError::Unreachable(_)) | Self::Silent { .. } | Self::Unreachable { .. } => {
@@ -162,6 +170,7 @@ impl Failure {
                  if it uses another socket, name it with --socket"
             }
             Self::Usage { hint, .. } => hint,
+            Self::Specification { .. } => "OpenAPI 3.0 and 3.1 are read, as YAML or JSON",
             Self::Center(_) => "see docs/CENTER.md",
             Self::Policy(_) => "mend the files and run: enforcer policy validate",
             Self::Agent(_) | Self::Closed | Self::File { .. } | Self::Output(_) | Self::Refused(_) => "",

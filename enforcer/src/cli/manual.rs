@@ -141,7 +141,7 @@ const fn meaning(exit: Exit) -> &'static str {
 
 const GROUPS: &[(&str, &[&str])] = &[
     ("Decide", &["block", "unblock", "list", "allow", "bypass"]),
-    ("Look", &["status", "why", "events", "requests", "top"]),
+    ("Look", &["status", "why", "events", "requests", "top", "apis"]),
     ("Run", &["run", "reload", "doctor", "detach"]),
     ("Fleet", &["policy", "enroll"]),
     ("Set up", &["config", "completions", "man"]),
@@ -193,6 +193,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "Never block the load balancer, and in an emergency nobody",
         &["enforcer allow 192.0.2.10 --as proxy --reason \"load balancer\"", "enforcer bypass on"],
+    ),
+    (
+        "Know every API, and what its specification does not",
+        &[
+            "enforcer apis --service pay",
+            "enforcer apis show GET /accounts/{id} --service pay",
+            "enforcer apis drift openapi.yaml --service pay",
+        ],
     ),
     ("For scripts", &["enforcer list ip -o json | jq -r '.decisions[].subject'"]),
 ];

@@ -5,6 +5,8 @@
 //! state of its own. Every file but `args.rs`, `manual.rs` and the helpers is one command or a pair that belongs together.
 
 mod allow;
+mod apis;
+mod apis_text;
 mod args;
 mod block;
 mod client;
@@ -79,6 +81,7 @@ fn dispatch(cli: Cli, out: &mut Out) -> Result<Exit, Failure> {
     let Cli { globals, command } = cli;
     match command {
         Command::Allow(args) => allow::allow(args, &globals, out),
+        Command::Apis(args) => apis::apis(args, &globals, out),
         Command::Block(args) => block::block(args, &globals, out),
         Command::Bypass(args) => switch::bypass(args, &globals, out),
         Command::Completions(args) => manual::completions(args, out),

@@ -358,3 +358,83 @@ fn top_shows_rates() {
     let again = super::top_text::picture(&after, &before, false);
     assert!(again.contains("packets              0/s"), "{again}");
 }
+
+fn called() -> enforcer_insight::inventory::Inventory {
+    use bytes::Bytes;
+    use enforcer_insight::http::Head;
+    use enforcer_insight::{Answer, AnswerHead, Call, body};
+
+    let mut inventory = enforcer_insight::inventory::Inventory::default();
+    for (line, status) in [("GET /users/7?page=2", 200), ("POST /users", 201), ("GET /nothing", 404)] {
+        let head = "Authorization: Bearer x\r\nContent-Type: application/json\r\nContent-Length: 13";
+        let sent = Bytes::from(format!("{line} HTTP/1.1\r\n{head}\r\n\r\n{{\"name\":\"An\"}}"));
+        let head = Head::read(&sent).unwrap().unwrap();
+        let prefix = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[{\"id\":1,\"born\":\"1990-01-01\"}]";
+        let AnswerHead { headers, body: answered } = AnswerHead::read(&Bytes::from_static(prefix.as_bytes()));
+        let times = Duration::from_millis(2);
+        let answer =
+            Answer { status, first_byte: times, whole: times, bytes: 99, complete: true, headers, body: answered };
+        let call = Call {
+            id: 1,
+            time: Moment(1_767_222_000_000),
+            service: "pay".into(),
+            source: [192, 0, 2, 1].into(),
+            source_port: 1,
+            client: [192, 0, 2, 1].into(),
+            digests: [0; enforcer_common::KINDS],
+            reason: Reason::RequestClean,
+            verdict: Verdict::Pass,
+            decision: None,
+            body: body(&head, &sent.slice(head.end..)),
+            head,
+            answer: Some(answer),
+        };
+        inventory.take(&call, &enforcer_insight::inventory::Classes::default(), enforcer_common::SipKey([1, 2]));
+    }
+    inventory
+}
+
+/// The inventory in two parts, as an agent sends it.
+fn parts(request: Request) -> Vec<Reply> {
+    assert_eq!(request, Request::Apis(None));
+    let bytes = postcard::to_allocvec(&called()).unwrap();
+    let (one, two) = bytes.split_at(100);
+    vec![
+        Reply::Apis(ApisPart { bytes: one.to_vec(), last: false }),
+        Reply::Apis(ApisPart { bytes: two.to_vec(), last: true }),
+    ]
+}
+
+#[test]
+fn apis_are_listed_shown_exported_and_compared() {
+    let with_agent = |line: &str| {
+        let (_dir, path) = agent(parts);
+        run(line, &path)
+    };
+    let now = Moment(1_767_225_600_000);
+    let listed: ApisReport = serde_json::from_str(&with_agent("enforcer apis -o json").out).unwrap();
+    golden("cli/apis.txt", &super::apis_text::list(&listed, now, false));
+    let shown = with_agent("enforcer apis show get /users/{userId} -o json").out;
+    golden("cli/apis-show.txt", &super::apis_text::show(&serde_json::from_str(&shown).unwrap(), now, false));
+    assert_eq!(with_agent("enforcer apis show GET /users").exit, Exit::Nothing);
+    let exported = with_agent("enforcer apis export --openapi").out;
+    let dir = tempfile::tempdir().unwrap();
+    let (same, other) = (dir.path().join("same.json"), dir.path().join("other.yaml"));
+    std::fs::write(&same, exported).unwrap();
+    std::fs::write(&other, "openapi: 3.0.0\npaths: {/users: {get: {responses: {200: {description: ok}}}}}").unwrap();
+    let ran = with_agent(&format!("enforcer apis drift {}", same.display()));
+    assert_eq!((ran.exit, ran.out.as_str()), (Exit::Done, "no difference: 2 endpoints, 2 operations\n"));
+    let ran = with_agent(&format!("enforcer apis drift {}", other.display()));
+    assert_eq!(ran.exit, Exit::Nothing);
+    golden("cli/apis-drift.txt", &ran.out);
+}
+
+#[test]
+fn a_file_that_is_no_specification_is_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("spec.yaml");
+    std::fs::write(&path, "swagger: '2.0'").unwrap();
+    let ran = run(&format!("enforcer apis drift {}", path.display()), &dir.path().join("none.sock"));
+    assert_eq!(ran.exit, Exit::Usage);
+    assert!(ran.notes.contains("this is no OpenAPI 3.0 or 3.1"), "{}", ran.notes);
+}

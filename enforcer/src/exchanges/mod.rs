@@ -7,6 +7,7 @@
 //! ```
 //! In: samples of the kernel, and a time. Out: [`Exchange`]s, each once: refused ones at once, answered ones when the answer is
 //! complete, others when they give way or are too old. Never here: I/O, clocks, policy; what they mean is for other rooms.
+mod call;
 mod claims;
 mod joiner;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use enforcer_common::Asking;
 
+pub use call::call_of;
 pub use claims::subject_of;
 pub use joiner::Joiner;
 

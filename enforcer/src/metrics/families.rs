@@ -80,6 +80,9 @@ families! {
     DRIFT = Gauge "drift_entries" [] "Differences between policy and kernel at the last comparison.";
     REPAIRED = Counter "drift_repaired" [] "Differences between policy and kernel that were repaired.";
     COMPARED = Gauge "drift_last_check_timestamp" Seconds [] "When policy and kernel were last compared; 0 before the first time.";
+    APIS = Gauge "api_endpoints" ["service"] "Endpoints (method and template) that calls of each service have shown.";
+    APIS_FORGOTTEN = Counter "api_forgotten" ["limit"] "Calls that found no room in the inventory of APIs, by the limit that they met.";
+    APIS_UNREAD = Counter "api_calls_unread" [] "Requests whose head was not recorded whole or could not be read: the inventory does not know them.";
     ENFORCEMENT = Histogram "enforcement" Seconds [] "From the arrival of a decision at the agent to the kernel's acknowledgement.";
 }
 
@@ -128,7 +131,7 @@ const HEAD: &str = "\
 The agent serves these at `/metrics` (default `127.0.0.1:9920`), in OpenMetrics text; `/healthz` says that it runs and
 `/readyz` that the kernel enforces. This page is generated: `UPDATE=1 cargo test -p enforcer metrics`.
 
-Values of labels are closed lists (`reason`, `verdict`, `kind`, `map`, `hook`, `mode`) or come from the configuration
+Values of labels are closed lists (`reason`, `verdict`, `kind`, `map`, `hook`, `mode`, `limit`) or come from the configuration
 (`service`, `interface`), so the number of series is bounded. `verdict` is `refuse` where one reason has several verdicts.
 
 | metric | type | labels | meaning |

@@ -51,6 +51,19 @@ pub struct Snapshot {
     pub orders_refused: u64,
     /// From the arrival of a decision to its enforcement.
     pub enforcement: Latency,
+    /// The inventory.
+    pub apis: ApiCounts,
+}
+
+/// How large the inventory is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ApiCounts {
+    /// Endpoints of each service.
+    pub endpoints: Vec<(String, u64)>,
+    /// Calls that found no room, by what had none.
+    pub forgotten: Vec<(&'static str, u64)>,
+    /// Calls that could not be read.
+    pub unread: u64,
 }
 
 /// This program.

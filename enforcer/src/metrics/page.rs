@@ -110,9 +110,19 @@ fn policy(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     writer.gauges(families::MAP_USED, maps.iter().map(|map| ([map.map.clone()], float(map.used))))?;
     writer.gauges(families::MAP_CAPACITY, maps.iter().map(|map| ([map.map.clone()], float(map.capacity))))?;
     writer.counters(families::REFUSED, [([], snapshot.orders_refused)])?;
+    apis(writer, snapshot)?;
     let enforcement = &snapshot.enforcement;
     let (sum, count, buckets) = (enforcement.sum(), enforcement.count(), enforcement.buckets());
     writer.family(families::ENFORCEMENT)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+}
+
+fn apis(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let apis = &snapshot.apis;
+    let endpoints = apis.endpoints.iter().map(|(service, count)| ([service.clone()], float(*count)));
+    writer.gauges(families::APIS, endpoints)?;
+    let forgotten = apis.forgotten.iter().map(|(limit, count)| ([(*limit).to_owned()], *count));
+    writer.counters(families::APIS_FORGOTTEN, forgotten)?;
+    writer.counters(families::APIS_UNREAD, [([], apis.unread)])
 }
 
 fn health(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {

@@ -42,6 +42,7 @@ fn snapshot() -> Snapshot {
         drift: Drift { last_check: Some(Moment(1_767_225_600_500)), differences: 1, repaired: 5 },
         orders_refused: 6,
         enforcement,
+        apis: ApiCounts { endpoints: vec![("pay".to_owned(), 12)], forgotten: vec![("endpoints", 3)], unread: 1 },
     }
 }
 

@@ -5,10 +5,11 @@
 //!
 //! A conversation: both sides send [`Hello`], then the CLI sends a [`Request`] and reads a [`Reply`], as often as it likes.
 //! An agent that refuses its peer sends its `Hello`, then `Reply::Error`, and hangs up; so it does when an import goes wrong.
-//! `Events` turns the connection into a stream of `Reply::Event` and `Reply::Notice`; `Import` is followed by chunks (see
+//! `Apis` is answered by parts, the last of which says so. `Events` turns the connection into a stream of `Reply::Event` and `Reply::Notice`; `Import` is followed by chunks (see
 //! [`ImportStart`]).
 //! Any change of a type here raises [`PROTOCOL`]. A new report goes into `report.rs`, its request into `request.rs`.
 
+mod apis;
 mod exchange;
 mod frame;
 mod ledger;
@@ -19,6 +20,9 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+pub use apis::{
+    ApiConsumers, ApiData, ApiField, ApiLine, ApiReport, ApiService, ApiSpread, ApisPart, ApisReport, DriftReport,
+};
 pub use exchange::{Identity, RequestReport, ServiceRequests, TimesReport};
 pub use frame::{FRAME_MAX, FrameError, decode, encode, read_frame, read_frame_async, write_frame, write_frame_async};
 pub use ledger::{AllowedEntry, Change, DecisionReport};

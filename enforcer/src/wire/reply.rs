@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::shape;
 use super::{
-    AllowedEntry, Change, DecisionReport, EventReport, Exit, NoticeReport, RequestReport, StatusReport, TopReport,
-    WhyReport,
+    AllowedEntry, ApisPart, Change, DecisionReport, EventReport, Exit, NoticeReport, RequestReport, StatusReport,
+    TopReport, WhyReport,
 };
 
 /// One answer.
@@ -20,6 +20,8 @@ pub enum Reply {
     Allowed(AllowReport),
     /// To `Allowlist`.
     Allowlist(Vec<AllowedEntry>),
+    /// To `Apis`, part by part.
+    Apis(ApisPart),
     /// To `Block`.
     Blocked(BlockReport),
     /// Done; there is nothing to tell.
@@ -54,6 +56,7 @@ impl Reply {
         match self {
             Self::Allowed(_) => "allowed",
             Self::Allowlist(_) => "allowlist",
+            Self::Apis(_) => "apis",
             Self::Blocked(_) => "blocked",
             Self::Done => "done",
             Self::Error(_) => "error",

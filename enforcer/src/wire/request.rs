@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::shape;
 
 /// Raised with every change of a type in this room.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 /// Most items in one [`Request::ImportChunk`].
 pub const IMPORT_ITEMS: usize = 65_536;
 /// Most bytes of raw text in one [`Request::ImportChunk`], so that it always fits in a frame.
@@ -48,6 +48,8 @@ pub enum Request {
     Allow(AllowRequest),
     /// The whole allowlist: `Reply::Allowlist`.
     Allowlist,
+    /// The inventory of a service, or of all: `Reply::Apis`, until its last part.
+    Apis(Option<String>),
     /// One decision: `Reply::Blocked`.
     Block(BlockRequest),
     /// Enforcement off (true) or on: `Reply::Done`.

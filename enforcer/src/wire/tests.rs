@@ -84,8 +84,8 @@ fn hello_has_its_bytes_for_good() {
 fn requests_have_their_bytes() {
     let item = ImportItem::Network(Prefix::new(Address::v4([203, 0, 113, 0]), 120));
     let bytes = encode(&Request::ImportChunk(vec![item])).unwrap();
-    assert_eq!(bytes, [12, 0, 0, 0, 8, 1, 0, 0, 0x80, 0xe2, 0x81, 0xd8, 0xfc, 0xff, 0x3f, 120]);
-    assert_eq!(encode(&Request::Status).unwrap(), [1, 0, 0, 0, 12]);
+    assert_eq!(bytes, [12, 0, 0, 0, 9, 1, 0, 0, 0x80, 0xe2, 0x81, 0xd8, 0xfc, 0xff, 0x3f, 120]);
+    assert_eq!(encode(&Request::Status).unwrap(), [1, 0, 0, 0, 13]);
 }
 
 #[test]
@@ -119,6 +119,7 @@ fn every_request_comes_back() {
     let list = ListRequest { kind: Some(SubjectKind::Flow), after: Some(decision().id), ..ListRequest::default() };
     for request in [
         Request::Allowlist,
+        Request::Apis(Some("pay".to_owned())),
         Request::Block(block),
         Request::Bypass(false),
         Request::Detach,
@@ -142,6 +143,7 @@ fn every_reply_comes_back() {
     let mut rejected = Rejections::default();
     rejected.push(7, "too wide");
     for reply in [
+        Reply::Apis(ApisPart { bytes: vec![0, 255], last: true }),
         Reply::Done,
         Reply::Error(Trouble::new(Exit::Refused, "too wide", "add --wide")),
         Reply::Event(event()),
