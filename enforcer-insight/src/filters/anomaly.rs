@@ -91,15 +91,19 @@ impl Anomaly {
 
     fn count_caller(&mut self, seen: &Seen<'_>, out: &mut Out) {
         let caller = self.callers.entry(seen.consumer.key);
-        caller.turn(seen.now(), &self.limits, &mut self.peers);
+        caller.turn(seen.now(), &self.limits);
         caller.calls += 1;
+        if caller.steps == Steps::default() {
+            self.peers.grow(u64::from(caller.calls) - 1, u64::from(caller.calls));
+        }
         caller.spots.add(seen.spot.key);
         if caller.calls <= self.limits.calls {
             return;
         }
         let bound = caller.bound(&self.peers, &self.limits);
         if caller.steps.reach(caller.calls, bound) {
-            out.raise(fast(seen, caller, bound, &self.limits));
+            let known = self.peers.total() >= PEERS;
+            out.raise(fast(seen, caller, bound, known, &self.limits));
         }
     }
 
@@ -165,7 +169,7 @@ impl Limits {
 }
 
 impl Caller {
-    fn turn(&mut self, now: Moment, limits: &Limits, peers: &mut Peers) {
+    fn turn(&mut self, now: Moment, limits: &Limits) {
         if !self.window.turn(now, limits.bucket) {
             return;
         }
@@ -173,7 +177,6 @@ impl Caller {
         // What was told of is not what is usual: else who keeps on becomes usual.
         if self.steps == Steps::default() && self.calls > 0 {
             own.push(self.calls);
-            peers.add(u64::from(self.calls));
         }
         *self = Self { window: self.window, own, ..Self::default() };
     }
@@ -229,9 +232,10 @@ const fn hour(now: Moment) -> u64 {
     now.0 / 3_600_000
 }
 
-fn fast(seen: &Seen<'_>, caller: &Caller, bound: u32, limits: &Limits) -> Sign {
+fn fast(seen: &Seen<'_>, caller: &Caller, bound: u32, known: bool, limits: &Limits) -> Sign {
     let who = seen.consumer.subject.clone();
-    let confidence = if caller.calls >= bound.saturating_mul(8) { 92 } else { 75 };
+    // Nobody is surely too fast before others are known.
+    let confidence = if known && caller.calls >= bound.saturating_mul(8) { 92 } else { 75 };
     let minutes = u32::try_from(limits.bucket.as_secs() / 60).unwrap_or(1).max(1);
     let limit = Suggestion::limit(who.clone(), seen.service(), bound / minutes, limits.lasts);
     // Packets of an address can only be dropped, and others may live behind it: that is for a person to say.
@@ -257,7 +261,7 @@ const SPOTS: usize = 1_024;
 const HOURS: usize = 24;
 /// Buckets of an endpoint before a surge is told.
 const ENOUGH: usize = 6;
-/// Buckets of peers before they say what is usual.
+/// Callers before they say what is usual.
 const PEERS: u32 = 30;
 /// Buckets of a caller before they say what is usual for it.
 const OWN: usize = 3;

@@ -129,11 +129,16 @@ impl Exposure {
 
     fn take(&mut self, seen: &Seen<'_>, answer: &Answer, values: u32, out: &mut Out) {
         let taker = self.takers.entry(seen.consumer.key);
-        taker.turn(seen.now(), self.limits.window, &mut self.peers);
+        taker.turn(seen.now(), self.limits.window);
+        let before = taker.kilobytes;
         taker.add(answer.bytes, values);
+        if taker.steps == Steps::default() {
+            self.peers.grow(u64::from(before), u64::from(taker.kilobytes));
+        }
         let bound = taker.bound(&self.peers, &self.limits);
         if taker.steps.reach(taker.kilobytes, bound) {
-            out.raise(export(seen, taker, bound, &self.limits));
+            let known = self.peers.total() >= ENOUGH;
+            out.raise(export(seen, taker, bound, known, &self.limits));
         } else if taker.value_steps.reach(taker.values, self.limits.values) {
             out.raise(harvest(seen, taker, &self.limits));
         }
@@ -171,14 +176,13 @@ impl Limits {
 }
 
 impl Taker {
-    fn turn(&mut self, now: Moment, window: Duration, peers: &mut Peers) {
+    fn turn(&mut self, now: Moment, window: Duration) {
         if !self.window.turn(now, window) {
             return;
         }
         let mut own = self.own;
         if self.steps == Steps::default() && self.calls > 0 {
             own.push(self.kilobytes);
-            peers.add(u64::from(self.kilobytes));
         }
         *self = Self { window: self.window, own, ..Self::default() };
     }
@@ -213,10 +217,10 @@ fn misplaced(seen: &Seen<'_>, found: &Found) -> Sign {
     sign.word("class", found.class.clone()).word("place", place).count("values", found.count)
 }
 
-fn export(seen: &Seen<'_>, taker: &Taker, bound: u32, limits: &Limits) -> Sign {
+fn export(seen: &Seen<'_>, taker: &Taker, bound: u32, known: bool, limits: &Limits) -> Sign {
     let who = seen.consumer.subject.clone();
-    // Twice what is too much is no accident.
-    let confidence = if taker.kilobytes >= bound.saturating_mul(2) { 92 } else { 78 };
+    // Twice what is too much is no accident, where it is known what others take.
+    let confidence = if known && taker.kilobytes >= bound.saturating_mul(2) { 92 } else { 78 };
     let suggestion = Suggestion::refuse(who.clone(), seen.scope(), limits.lasts);
     let sign = Sign::new("bulk_export", Risk::BusinessFlows, Severity::High, confidence, FIX_EXPORT).by(who);
     let sign = sign.count("kilobytes", taker.kilobytes).count("calls", taker.calls).count("bound", bound);
@@ -235,5 +239,5 @@ const FIX_URL: &str = "send it in a body or header: addresses are written to log
 const FIX_EXPORT: &str = "bound pages and how many of them a caller may take, and ask for approval of exports";
 /// Endpoints with classes and places that were told of.
 const TOLD: usize = 4_096;
-/// Windows of peers before they say what is usual.
+/// Callers before they say what is usual.
 const ENOUGH: u32 = 20;

@@ -131,13 +131,14 @@ impl Logins {
     }
 
     fn failed(&mut self, seen: &Seen<'_>, attempt: &Attempt, out: &mut Out) {
+        let everywhere = self.spots.peek(seen.spot.key).map_or((0, 0), |whole| (whole.attempts, whole.failed));
         for (by, key) in callers(seen) {
             let tally = self.callers.entry(key);
             tally.turn(seen.now(), &self.limits);
             tally.fail(attempt);
             if tally.is_attack(by, &self.limits) {
-                let sign = stuffing(seen, by, tally, &self.limits);
-                out.raise(sign);
+                let outage = tally.is_like_others(everywhere);
+                out.raise(stuffing(seen, by, tally, outage, &self.limits));
             }
         }
         if let Some(user) = attempt.user {
@@ -240,6 +241,14 @@ impl Tally {
     }
 }
 
+impl Tally {
+    /// True when the logins of all others fail as well: then it is the service that fails, or more than one caller attacks it.
+    const fn is_like_others(&self, (attempts, failed): (u32, u32)) -> bool {
+        let (attempts, failed) = (attempts.saturating_sub(self.attempts), failed.saturating_sub(self.failed));
+        attempts >= OTHERS && failed * 2 >= attempts
+    }
+}
+
 impl Target {
     fn vote(&mut self, caller: u64) {
         if self.votes == 0 {
@@ -285,18 +294,16 @@ fn target_key(seen: &Seen<'_>, user: u64) -> u64 {
     seen.seed.words(user, seen.spot.key)
 }
 
-fn stuffing(seen: &Seen<'_>, by: By, tally: &Tally, limits: &Limits) -> Sign {
+fn stuffing(seen: &Seen<'_>, by: By, tally: &Tally, outage: bool, limits: &Limits) -> Sign {
     let sprayed = tally.passwords.count() > 0 && tally.passwords.count() * 4 <= tally.users.count();
     let kind = if sprayed { "password_spraying" } else { "credential_stuffing" };
     let (who, word) = caller(seen, by);
     // Others live behind an address, too: with some of them getting in, a person has to look.
     let harmless = by == By::Device || (by == By::Address && tally.worked.count() * 10 <= tally.users.count());
-    let confidence = if by == By::Neighbourhood {
-        80
-    } else if harmless {
-        95
-    } else {
-        75
+    let confidence = match by {
+        By::Address | By::Device if harmless && !outage => 95,
+        By::Neighbourhood if !outage => 80,
+        By::Address | By::Device | By::Neighbourhood => 75,
     };
     let suggestion = harmless.then(|| Suggestion::refuse(who.clone(), seen.scope(), limits.lasts));
     let sign = Sign::new(kind, Risk::Authentication, Severity::High, confidence, FIX).at(&seen.spot.text).by(who);
@@ -347,6 +354,8 @@ const FIX: &str = "ask for a second factor after failures, and slow down logins 
 const FIX_DISTRIBUTED: &str =
     "ask everybody for a second factor until it is over, and refuse passwords known from leaks";
 const FIX_TAKEN: &str = "end the sessions of the users that got in, and let them set new passwords";
+/// Logins of others that say how the service does.
+const OTHERS: u32 = 3;
 /// Login endpoints that are remembered.
 const SPOTS: usize = 256;
 /// Addresses that make an attack a distributed one.

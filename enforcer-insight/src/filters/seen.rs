@@ -4,13 +4,14 @@ use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use enforcer_policy::{Address, Endpoint, Moment, Prefix, Scope, Subject, SubjectKind, Token};
 
 use super::claims::{Claims, claims};
 use super::fields::pairs;
 use super::login::{Attempt, attempt};
-use super::state::{Book, Seed};
+use super::state::{Book, Distinct, Seed, Window};
 use super::templates::{Placed, Templates};
 use crate::Call;
 
@@ -26,6 +27,8 @@ pub struct Seen<'a> {
     pub consumer: Party,
     /// The digest of its user agent; 0 for none.
     pub agent: u64,
+    /// Several people were served at its address lately: whatever is dropped there, others pay for.
+    pub is_crowded: bool,
     /// The key of digests.
     pub seed: Seed,
     attempt: OnceCell<Option<Attempt>>,
@@ -163,15 +166,24 @@ pub(super) struct Eyes {
     seed: Seed,
     templates: Box<dyn Templates>,
     spots: Book<Arc<Spot>>,
+    crowds: Book<Crowd>,
     placed: Placed,
     objects: Vec<Object>,
     text: String,
 }
 
+/// Who was served at an address.
+#[derive(Default)]
+struct Crowd {
+    window: Window,
+    people: Distinct<1>,
+}
+
 impl Eyes {
     pub(super) fn new(seed: Seed, templates: Box<dyn Templates>) -> Self {
         let (placed, objects, text) = (Placed::default(), Vec::new(), String::new());
-        Self { seed, templates, spots: Book::new(SPOTS), placed, objects, text }
+        let (spots, crowds) = (Book::new(SPOTS), Book::new(CROWDS));
+        Self { seed, templates, spots, crowds, placed, objects, text }
     }
 
     pub(super) fn see<'a>(&'a mut self, call: &'a Call) -> Seen<'a> {
@@ -183,7 +195,18 @@ impl Eyes {
         let agent = call.head.values("user-agent").next().map_or(0, |agent| self.seed.bytes(agent));
         let (attempt, claims) = (OnceCell::new(), OnceCell::new());
         let consumer = Party { key: 0, subject: Subject::Ip(Prefix::host(Address::from(call.client))) };
-        let mut seen = Seen { call, spot, objects: &self.objects, consumer, agent, seed: self.seed, attempt, claims };
+        let mut seen = Seen {
+            call,
+            spot,
+            objects: &self.objects,
+            consumer,
+            agent,
+            is_crowded: false,
+            seed: self.seed,
+            attempt,
+            claims,
+        };
+        seen.is_crowded = is_crowded(&mut self.crowds, &seen);
         seen.consumer = CONSUMERS.iter().find_map(|kind| seen.party(*kind)).unwrap_or_else(|| seen.address());
         seen
     }
@@ -209,8 +232,24 @@ impl Eyes {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.templates.held_bytes() + self.spots.held_bytes() + self.spots.len() * SPOT
+        self.templates.held_bytes() + self.spots.held_bytes() + self.spots.len() * SPOT + self.crowds.held_bytes()
     }
+}
+
+/// Counts who is served at the address of a call; true when these are several.
+fn is_crowded(crowds: &mut Book<Crowd>, seen: &Seen<'_>) -> bool {
+    let address = seen.address().key;
+    let served = !seen.call.is_refused() && seen.call.status().is_some_and(|status| status < 300);
+    let person = seen.key(SubjectKind::User).or_else(|| seen.key(SubjectKind::Session)).filter(|_| served);
+    let Some(person) = person else {
+        return crowds.peek(address).is_some_and(|crowd| crowd.people.count() >= CROWD);
+    };
+    let crowd = crowds.entry(address);
+    if crowd.window.turn(seen.now(), DAY) {
+        crowd.people = Distinct::default();
+    }
+    crowd.people.add(person);
+    crowd.people.count() >= CROWD
 }
 
 impl Spot {
@@ -239,6 +278,11 @@ fn number(name: &[u8]) -> Option<u64> {
 
 const CONSUMERS: [SubjectKind; 4] = [SubjectKind::User, SubjectKind::ApiKey, SubjectKind::Session, SubjectKind::Device];
 const HIDDEN: &str = "…";
+/// Addresses whose people are counted.
+const CROWDS: usize = 32_768;
+/// People that are several.
+const CROWD: u32 = 3;
+const DAY: Duration = Duration::from_hours(24);
 /// Endpoints whose texts are shared.
 const SPOTS: usize = 4_096;
 /// Bytes of a spot with its text, about.

@@ -76,7 +76,7 @@ struct Session {
     holders: [Holder; 2],
     /// Which of them used it last.
     at: usize,
-    /// Changes between the two, back and forth.
+    /// Changes to one of the two that came back from where it had been.
     changes: u32,
     networks: [u64; NETWORKS],
     moved: u32,
@@ -113,7 +113,7 @@ impl Sessions {
         let [one, two] = &held.holders;
         if two.calls > 0 && one.is_other(two, limits.overlap) {
             let certain = one.device != 0 && two.device != 0;
-            let returned = held.changes >= 2;
+            let returned = held.changes >= CHANGES && two.calls >= CHANGES / 2;
             if (certain || returned) && held.steps.reach(two.calls.max(1), 1) {
                 out.raise(theft(seen, held, certain, limits));
             }
@@ -210,21 +210,20 @@ impl Session {
     /// Counts a use by one of the holders, or by a new one.
     fn use_by(&mut self, new: &Holder) {
         let [one, two] = &mut self.holders;
-        let at = if one.calls == 0 || one.is(new) {
-            one.hold(new);
-            0
+        let (at, steady) = if one.calls == 0 || one.is(new) {
+            (0, one.hold(new))
         } else if two.calls > 0 && two.is(new) {
-            two.hold(new);
-            1
+            (1, two.hold(new))
         } else {
             // The one that was silent longer makes room.
             if two.calls > 0 && one.last < two.last {
                 *one = *two;
             }
             *two = *new;
-            1
+            (1, false)
         };
-        self.changes = self.changes.saturating_add(u32::from(at != self.at));
+        // Who comes back from elsewhere has moved; who comes back from where it was has been there all the time.
+        self.changes = self.changes.saturating_add(u32::from(at != self.at && steady));
         self.at = at;
     }
 }
@@ -244,14 +243,17 @@ impl Holder {
         self.agent == other.agent || self.network == other.network
     }
 
-    fn hold(&mut self, new: &Self) {
+    /// Another use by this holder; true when it comes from where it was.
+    fn hold(&mut self, new: &Self) -> bool {
         if self.calls == 0 {
             self.first = new.first;
         }
+        let steady = self.agent == new.agent && self.network == new.network;
         self.calls = self.calls.saturating_add(1);
         self.last = self.last.max(new.last);
         (self.agent, self.network) = (new.agent, new.network);
         self.device = if new.device == 0 { self.device } else { new.device };
+        steady
     }
 
     fn is_other(&self, other: &Self, overlap: Duration) -> bool {
@@ -302,5 +304,7 @@ fn token(kind: SubjectKind, digest: u64) -> Subject {
 
 const FIX: &str = "bind sessions to the device that logged in, and end them when it changes";
 const FIX_DOUBLE: &str = "let one login end the other, or tell the user of both";
+/// Changes between two holders without devices: a phone that changes its network makes a few.
+const CHANGES: u32 = 4;
 /// Networks of a session that are remembered.
 const NETWORKS: usize = 4;

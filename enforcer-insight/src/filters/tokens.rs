@@ -1,7 +1,7 @@
 //! How well tokens are kept. In: bearer tokens, addresses of requests, answers of logins. Out: signs of tokens without signature or
 //! end, of secrets in addresses, of tokens for subjects that nobody logged in. Never here: raw tokens, checking signatures.
 //!
-//! Most of it is about a service, not about a caller: told once for each endpoint.
+//! Most of it is about a service or an endpoint, not about a caller: then it is told once.
 use std::time::Duration;
 
 use enforcer_policy::{Moment, Subject};
@@ -50,8 +50,15 @@ struct Flaw {
     confidence: u8,
     severity: Severity,
     fix: &'static str,
-    /// It says something about the caller, not only about the service.
-    personal: bool,
+    about: About,
+}
+
+/// What a flaw says something about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Caller,
+    Endpoint,
+    Service,
 }
 
 impl Tokens {
@@ -61,21 +68,28 @@ impl Tokens {
         Self { life, slack, lasts, told, given, givers: Givers::default() }
     }
 
-    /// Raises a flaw once for each endpoint, or for each caller.
+    /// Raises a flaw once for whatever it is about.
     fn tell(&mut self, seen: &Seen<'_>, flaw: Flaw, out: &mut Out, more: impl FnOnce(Sign) -> Sign) {
-        let about = if flaw.personal { seen.consumer.key } else { seen.spot.key };
+        let about = match flaw.about {
+            About::Caller => seen.consumer.key,
+            About::Endpoint => seen.spot.key,
+            About::Service => 0,
+        };
         let key = seen.seed.words(about, seen.digest(flaw.kind.as_bytes()));
         if self.told.find(key).is_some() {
             return;
         }
         self.told.entry(key);
         let sign = Sign::new(flaw.kind, Risk::Authentication, flaw.severity, flaw.confidence, flaw.fix);
-        let mut sign = sign.at(&seen.spot.text);
-        if flaw.personal {
-            let who = culprit(seen);
-            let suggestion = Suggestion::refuse(who.clone(), seen.service(), self.lasts);
-            sign = sign.by(who).suggest(Some(suggestion));
-        }
+        let sign = match flaw.about {
+            About::Caller => {
+                let who = culprit(seen);
+                let suggestion = Suggestion::refuse(who.clone(), seen.service(), self.lasts);
+                sign.at(&seen.spot.text).by(who).suggest(Some(suggestion))
+            }
+            About::Endpoint => sign.at(&seen.spot.text),
+            About::Service => sign.word("seen_at", seen.spot.text.to_string()),
+        };
         out.raise(more(sign));
     }
 
@@ -201,49 +215,49 @@ const UNSIGNED: Flaw = Flaw {
     confidence: 95,
     severity: Severity::Critical,
     fix: "accept only the algorithms that the service signs with",
-    personal: true,
+    about: About::Caller,
 };
 const ENDLESS: Flaw = Flaw {
     kind: "token_without_end",
     confidence: 90,
     severity: Severity::Medium,
     fix: "give tokens an end (exp), and refuse those without",
-    personal: false,
+    about: About::Service,
 };
 const OVER: Flaw = Flaw {
     kind: "token_after_its_end",
     confidence: 90,
     severity: Severity::High,
     fix: "check the end of tokens (exp)",
-    personal: false,
+    about: About::Service,
 };
 const LONG: Flaw = Flaw {
     kind: "long_lived_token",
     confidence: 85,
     severity: Severity::Low,
     fix: "let tokens live for minutes or hours, and renew them",
-    personal: false,
+    about: About::Service,
 };
 const STRANGER: Flaw = Flaw {
     kind: "token_nobody_was_given",
     confidence: 80,
     severity: Severity::Critical,
     fix: "change the key that signs tokens, and find out who else has it",
-    personal: true,
+    about: About::Caller,
 };
 const IN_URL: Flaw = Flaw {
     kind: "secret_in_url",
     confidence: 90,
     severity: Severity::Medium,
     fix: "send it in a header: addresses are written to logs on the way",
-    personal: false,
+    about: About::Endpoint,
 };
 const PLAIN: Flaw = Flaw {
     kind: "password_over_plain_http",
     confidence: 85,
     severity: Severity::High,
     fix: "put TLS in front, or use tokens that end soon",
-    personal: false,
+    about: About::Endpoint,
 };
 const SECRETS: &[&str] = &[
     "access_token",

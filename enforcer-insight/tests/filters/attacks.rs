@@ -101,7 +101,8 @@ fn objects(world: &mut World) -> Vec<Attack> {
 }
 
 fn identities(world: &mut World) -> Vec<Attack> {
-    let victim = Who { session: BAD + 110, user: BAD + 310, device: 0x1000_0000 + 990, ..clean(990, 0) };
+    let bearer = token("RS256", "u990", 100 * MINUTE);
+    let victim = Who { session: BAD + 110, user: BAD + 310, device: 0x1000_0000 + 990, bearer, ..clean(990, 0) };
     let thief = Who { device: BAD + 10, ..Who { address: bad(10).address, agent: AGENT, ..victim.clone() } };
     let old = Who { session: BAD + 111, user: BAD + 311, device: BAD + 11, ..bad(11) };
     let new = Who { session: BAD + 211, user: BAD + 311, device: BAD + 12, ..bad(12) };
@@ -117,6 +118,8 @@ fn identities(world: &mut World) -> Vec<Attack> {
     world.call(115 * MINUTE, &unsigned, &get("/accounts"));
     let forged = Who { session: BAD + 114, bearer: token("RS256", "root", 114 * MINUTE), ..bad(16) };
     world.call(116 * MINUTE, &forged, &get("/accounts"));
+    let late = Who { session: BAD + 115, bearer: token("RS256", "u5", 0), ..bad(18) };
+    world.call(117 * MINUTE, &late, &get("/messages/5"));
     let refused = Who { session: BAD + 117, device: BAD + 17, ..bad(17) };
     let again = Who { device: BAD + 18, ..refused.clone() };
     for call in 0..6 {
@@ -134,6 +137,7 @@ fn identities(world: &mut World) -> Vec<Attack> {
         attack("double login", &["double_login"], &[old.user]),
         attack("unsigned token", &["unsigned_token"], &[unsigned.session]),
         attack("forged token", &["token_nobody_was_given"], &[forged.session]),
+        attack("token after its end", &["token_after_its_end"], &[]),
         attack("evaded decision", &["near_miss"], &[again.device]),
         attack("device of many users", &["device_of_many_users"], &[BAD + 19]),
     ]
@@ -146,9 +150,9 @@ fn requests(world: &mut World) -> Vec<Attack> {
     }
     let scanner = bad(21);
     for path in 0..60 {
-        let word = ["admin", "backup", "env", "git", "config", "debug"][usize::try_from(path % 6).unwrap()];
+        let folder = ["admin", "backup", "env", "git", "config", "debug"][usize::try_from(path % 6).unwrap()];
         let target = format!(
-            "/{word}/{}",
+            "/{folder}/{}",
             ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"][usize::try_from(path / 6).unwrap()]
         );
         world.call(145 * MINUTE + path * 500, &scanner, &Ask { status: 404, ..get(target) });
@@ -178,6 +182,7 @@ fn requests(world: &mut World) -> Vec<Attack> {
     world.call(153 * MINUTE, &bad(29), &get("/products/1?api_key=abcdef"));
     vec![
         attack("unusual rate", &["unusual_rate"], &[fast.device]),
+        attack("the same, seen by its endpoint", &["surge"], &[]),
         attack("path scanning", &["path_scanning"], &[u64::from(scanner.address)]),
         attack("slow calls", &["slow_calls"], &[slow.user]),
         attack("huge page", &["huge_page"], &[huge.user]),

@@ -12,7 +12,7 @@ use enforcer_policy::document::Mode;
 use enforcer_policy::{Address, Moment, Subject};
 
 use super::attacks::{self, Attack};
-use super::traffic::{PARTNER, World};
+use super::traffic::{PARTNER, START, World};
 
 /// A runner with all filters on the bank.
 pub(crate) fn runner() -> Runner {
@@ -24,7 +24,7 @@ pub(crate) fn runner() -> Runner {
         match &*entry.name {
             "sessions" => set("double_login", "end-older".to_owned()),
             "contract" => {
-                set("contracts", format!("{PARTNER:016x}: GET /rates/{{}}; 20/m | any: GET /rates/{{}}; 10/m"))
+                set("contracts", format!("{PARTNER:016x}: GET /rates/{{}}; 20/m | any: GET /rates/{{}}; 10/m"));
             }
             _ => {}
         }
@@ -46,7 +46,7 @@ pub(crate) struct Outcome {
 
 pub(crate) fn play(calls: &[Call]) -> Outcome {
     let (mut runner, mut findings, mut decider) = (runner(), Findings::new(10_000), Decider::default());
-    let (mut decided, mut ticked) = (Vec::new(), 0);
+    let (mut made, mut ticked) = (Vec::new(), 0);
     for call in calls {
         let mut raised = runner.on_call(call, &mut || 0);
         if call.time.0 >= ticked + 1_000 {
@@ -59,12 +59,12 @@ pub(crate) fn play(calls: &[Call]) -> Outcome {
             let finding = findings.find(id).unwrap();
             let guard = |_: &Subject| false;
             if let Course::Decide(_) = decider.course(finding, raised.mode, &guard, call.time) {
-                decided.push(finding.clone());
+                made.push(finding.clone());
             }
         }
     }
     assert_eq!(runner.take_notices(), [], "no filter was stopped");
-    Outcome { findings, decided }
+    Outcome { findings, decided: made }
 }
 
 fn world(seed: u64) -> (Vec<Call>, Vec<Attack>, usize) {
@@ -72,6 +72,8 @@ fn world(seed: u64) -> (Vec<Call>, Vec<Attack>, usize) {
     world.clean_users(600, 4);
     world.partner(4);
     world.office(4);
+    world.campus(4);
+    world.monitor(4);
     let clean = world.calls.len();
     let attacks = attacks::all(&mut world);
     (world.finish(), attacks, clean)
@@ -171,7 +173,8 @@ fn raw_values_come_out_nowhere() {
 fn the_record_tells_who_did_what_with_which_device() {
     let (calls, _, _) = world(5);
     let mut runner = runner();
-    calls.iter().for_each(|call| drop(runner.on_call(call, &mut || 0)));
+    let until = Moment(START + 131 * 60_000);
+    calls.iter().filter(|call| call.time < until).for_each(|call| drop(runner.on_call(call, &mut || 0)));
     let asked = enforcer_insight::filters::Asked {
         kind: enforcer_policy::SubjectKind::Device,
         digest: 0xbad0_0000_0000 + 17,

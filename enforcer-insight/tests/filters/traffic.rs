@@ -118,7 +118,7 @@ impl World {
 
     /// One user's visit: a login, sometimes with a slip, then what people do.
     fn visit(&mut self, user: u64, visit: u64, mut at: u64) {
-        let portal = user % 4 == 0;
+        let portal = user.is_multiple_of(4);
         let mut who = clean(user, visit);
         let anonymous = Who { session: 0, user: 0, bearer: String::new(), ..who.clone() };
         for _ in 0..self.random.below(10).saturating_sub(7) {
@@ -131,7 +131,7 @@ impl World {
         for _ in 0..10 + self.random.below(25) {
             at += 500 + self.random.below(9_000);
             // Some are on the move: another network, the same device.
-            if user % 7 == 0 && self.random.below(8) == 0 {
+            if user.is_multiple_of(7) && self.random.below(8) == 0 {
                 who.address =
                     0x6440_0000 + (u32::try_from(user).unwrap() << 10) + u32::try_from(self.random.below(700)).unwrap();
             }
@@ -160,6 +160,39 @@ impl World {
         }
     }
 
+    /// A campus: three hundred people behind one address, who come within minutes, mistype, and use browsers without a device token,
+    /// on wires and wireless networks in turns.
+    pub(crate) fn campus(&mut self, hours: u64) {
+        for student in 0..300 {
+            let user = 1_000 + student;
+            let begin = self.random.below(hours * 6) * 600_000;
+            let mut at = begin + self.random.below(400_000);
+            let session = 0x1300_0000 + student;
+            let mut who = Who { device: 0, session, address: 0x0a07_0001, ..clean(user, 0) };
+            let anonymous = Who { session: 0, user: 0, bearer: String::new(), ..who.clone() };
+            for slip in 0..self.random.below(4).saturating_sub(1) {
+                self.call(at, &anonymous, &login(false, user, &format!("slip{slip}"), false));
+                at += 5_000 + self.random.below(9_000);
+            }
+            self.call(at, &anonymous, &login(false, user, "right", true));
+            who.bearer = token("RS256", &format!("u{user}"), at);
+            for _ in 0..self.random.below(20) {
+                at += 1_000 + self.random.below(9_000);
+                who.address = 0x0a07_0001 + u32::try_from(self.random.below(2)).unwrap() * 0x0001_0000;
+                let ask = self.work(user);
+                self.call(at, &who, &ask);
+            }
+        }
+    }
+
+    /// A program that asks every second whether all is well.
+    pub(crate) fn monitor(&mut self, hours: u64) {
+        let who = Who { address: 0x0a08_0001, agent: "monitor/2", ..Who::default() };
+        for at in (0..hours * 3_600_000).step_by(1_250) {
+            self.call(at, &who, &Ask { millis: 1, ..get("/health") });
+        }
+    }
+
     /// A partner that keeps to its contract.
     pub(crate) fn partner(&mut self, hours: u64) {
         let who = Who { key: PARTNER, address: 0x0a05_0001, agent: "partner/1.0", ..Who::default() };
@@ -173,12 +206,13 @@ impl World {
     pub(crate) fn office(&mut self, hours: u64) {
         for clerk in 0..12 {
             let user = 900 + clerk;
-            let who = Who { address: 0x0a06_0001, ..clean(user, 0) };
+            let mut who = Who { address: 0x0a06_0001, ..clean(user, 0) };
             let mut at = self.random.below(600_000);
             let anonymous = Who { session: 0, user: 0, bearer: String::new(), ..who.clone() };
             self.call(at, &anonymous, &login(false, user, "right", true));
             while at < hours * 3_600_000 {
                 at += 30_000 + self.random.below(30_000);
+                who.bearer = token("RS256", &format!("u{user}"), at);
                 let customer = self.random.below(4_000);
                 self.call(at, &who, &get(format!("/office/customers/{}", 70_000 + customer * 13)));
             }

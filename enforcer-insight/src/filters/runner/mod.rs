@@ -131,7 +131,11 @@ impl Runner {
         for (service, filter, cell) in wanted.iter() {
             let held = before.iter().position(|held| lock(held).is(filter, service));
             let held = held.map(|at| before.swap_remove(at));
-            if let Some(running) = self.tune(held, service, filter, cell) {
+            // A filter may loop here, too.
+            self.pulse.turn();
+            let tuned = self.tune(held, service, filter, cell);
+            self.pulse.turn();
+            if let Some(running) = tuned {
                 self.cells.entry(Arc::clone(service)).or_default().push(running);
             }
         }
@@ -208,6 +212,7 @@ impl Runner {
             self.lost += held.settle(told, to.saturating_sub(from), &self.budget, &mut raised, &mut self.notices);
             from = to;
         }
+        raised.iter_mut().filter(|_| seen.is_crowded).for_each(|raised| spare_the_crowd(&mut raised.sign));
         if self.pulse.is_abandoned() { Vec::new() } else { raised }
     }
 
@@ -255,3 +260,14 @@ impl Runner {
         self.lost
     }
 }
+
+/// Nothing is suggested against an address where several people are served: a person has to find something narrower.
+fn spare_the_crowd(sign: &mut Sign) {
+    if sign.suggestion.as_ref().is_some_and(|suggestion| suggestion.subject.token().is_none()) {
+        sign.suggestion = None;
+        sign.confidence = sign.confidence.min(CROWDED);
+    }
+}
+
+/// The highest confidence in somebody among others.
+const CROWDED: u8 = 80;

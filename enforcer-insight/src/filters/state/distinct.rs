@@ -26,7 +26,7 @@ impl<const N: usize> Distinct<N> {
     /// Takes a thing; true when it is one that was surely not there before.
     pub fn add(&mut self, digest: u64) -> bool {
         // Keys of tables are digests with a few bits changed: the product spreads what differs only there.
-        let at = (digest.wrapping_mul(SPREAD) >> 32) * u64::from(Self::BITS) >> 32;
+        let at = ((digest.wrapping_mul(SPREAD) >> 32) * u64::from(Self::BITS)) >> 32;
         let Some(word) = self.bits.get_mut((at / 64) as usize) else { return false };
         let bit = 1 << (at % 64);
         let new = *word & bit == 0;

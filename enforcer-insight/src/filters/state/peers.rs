@@ -30,6 +30,19 @@ impl Peers {
         }
     }
 
+    /// A value that is still growing went from one to another; 0 is none. So those of now count, too, before they are over.
+    pub fn grow(&mut self, from: u64, to: u64) {
+        if from > 0
+            && let Some(count) = self.counts.get_mut(cell(from)).filter(|count| **count > 0)
+        {
+            *count -= 1;
+            self.total -= 1;
+        }
+        if to > 0 {
+            self.add(to);
+        }
+    }
+
     /// How many values there were, old ones faded.
     pub const fn total(&self) -> u32 {
         self.total
@@ -88,6 +101,17 @@ mod tests {
         assert!((99..=127).contains(&peers.quantile(99)), "{}", peers.quantile(99));
         peers.add(u64::MAX);
         assert_eq!(peers.quantile(100), u64::MAX);
+    }
+
+    #[test]
+    fn a_growing_value_counts_once() {
+        let mut peers = Peers::default();
+        (0..1000).for_each(|value| peers.grow(value, value + 1));
+        assert_eq!((peers.total(), peers.quantile(50)), (1, 1023));
+        peers.grow(1000, 0);
+        assert_eq!((peers.total(), peers.quantile(50)), (0, 0));
+        peers.grow(7, 8);
+        assert_eq!(peers.total(), 1, "what was faded away is not taken away again");
     }
 
     #[test]

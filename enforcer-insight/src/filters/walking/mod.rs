@@ -99,12 +99,22 @@ impl Walking {
         let trail = self.spots.entry(seen.spot.key);
         let walk = self.walks.entry(seen.seed.words(seen.consumer.key, seen.spot.key));
         if walk.window.turn(seen.now(), self.limits.window) {
-            walk.close(trail);
+            walk.close();
         }
+        let before = walk.objects.count();
         walk.take(object, missed);
+        let count = walk.objects.count();
+        if count == before {
+            return;
+        }
+        // Who was told of is no peer.
+        if walk.told == Steps::default() {
+            trail.peers.grow(u64::from(before), u64::from(count));
+        }
         let bound = walk.bound(trail, &self.limits);
-        if walk.told.reach(walk.objects.count(), bound) {
-            out.raise(walking(seen, walk, bound, &self.limits));
+        if walk.told.reach(count, bound) {
+            let known = trail.peers.total() >= ENOUGH;
+            out.raise(walking(seen, walk, bound, known, &self.limits));
         }
     }
 
@@ -180,13 +190,10 @@ impl Limits {
 }
 
 impl Walk {
-    /// Ends a window: what was usual in it is learned, unless it was told of.
-    fn close(&mut self, trail: &mut Trail) {
+    /// Ends a window: what was usual in it is the caller's own past, unless it was told of.
+    fn close(&mut self) {
         let count = self.objects.count();
         let usual = self.told == Steps::default();
-        if usual && count > 0 {
-            trail.peers.add(u64::from(count));
-        }
         let own = if usual { self.own.max(count) } else { self.own };
         *self = Self { window: self.window, own, ..Self::default() };
     }
@@ -220,12 +227,14 @@ fn lasting(seen: &Seen<'_>) -> Option<Party> {
     user.or_else(claimed)
 }
 
-fn walking(seen: &Seen<'_>, walk: &Walk, bound: u32, limits: &Limits) -> Sign {
+fn walking(seen: &Seen<'_>, walk: &Walk, bound: u32, known: bool, limits: &Limits) -> Sign {
     let count = walk.objects.count().max(1);
     let (steps, missed) = (walk.steps * 100 / count, walk.missed * 100 / count);
     let users = seen.spot.is_users;
-    // Runs of numbers, and objects that were guessed in vain, are nothing that people do.
-    let certain = steps >= 60 || missed >= 25;
+    // Objects that were guessed in vain are nothing that people do. Runs of numbers are, where applications do so for all of them:
+    // so peers must be known; and programs with a key may have to.
+    let runs = steps >= 60 && known && seen.consumer.subject.kind() != SubjectKind::ApiKey;
+    let certain = missed >= 25 || runs;
     let confidence = if certain { 93 } else { 72 };
     let (kind, severity) =
         if users { ("user_enumeration", Severity::Medium) } else { ("object_walking", Severity::High) };
@@ -244,7 +253,7 @@ const STRIDE: u64 = 8;
 const FOLLOWED: u32 = 45;
 /// Callers that walk together.
 const TOGETHER: u32 = 5;
-/// Windows of peers before they say what is usual.
+/// Callers of an endpoint before they say what is usual.
 const ENOUGH: u32 = 20;
 /// Endpoints that are remembered.
 const SPOTS: usize = 2_048;

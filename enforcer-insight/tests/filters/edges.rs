@@ -1,0 +1,151 @@
+//! Clean traffic that looks like an attack, and attackers among clean users: nobody clean is refused without a person.
+use enforcer_insight::findings::Finding;
+
+use super::attacks::AGENT;
+use super::simulation::{Outcome, play};
+use super::traffic::{Ask, Who, World, clean, get, login};
+
+const MINUTE: u64 = 60_000;
+
+fn kinds(outcome: &Outcome) -> Vec<String> {
+    outcome.findings.iter().map(|finding| format!("{} {}", finding.kind, finding.confidence)).collect()
+}
+
+fn decided(outcome: &Outcome) -> Vec<String> {
+    outcome.decided.iter().map(|finding: &Finding| finding.kind.to_string()).collect()
+}
+
+/// Given an application that lets nobody in for ten minutes, when everybody tries, then nothing is decided.
+#[test]
+fn an_outage_of_logins_refuses_nobody() {
+    let mut world = World::new(1);
+    for user in 1..=400 {
+        let who = Who { session: 0, user: 0, ..clean(user, 0) };
+        for try_number in 0..3 {
+            world.call(user * 1_000 + try_number * 20_000, &who, &login(false, user, "right", false));
+        }
+    }
+    let outcome = play(&world.finish());
+    assert_eq!(decided(&outcome), Vec::<String>::new(), "{:?}", kinds(&outcome));
+}
+
+/// Given an attacker behind the address of a campus, when it stuffs, then the address is not refused, but its device may be.
+#[test]
+fn an_attacker_among_others_does_not_cost_them_their_address() {
+    for device in [0, 0xbad] {
+        let mut world = World::new(2);
+        for user in 1..=60 {
+            let who = Who { session: 0, user: 0, device: 0, address: 77, ..clean(user, 0) };
+            world.call(user * 1_000, &who, &login(false, user, "right", true));
+        }
+        let attacker = Who { device, address: 77, agent: AGENT, ..Who::default() };
+        for victim in 0..200 {
+            world.call(
+                10_000 + victim * 300,
+                &attacker,
+                &login(false, victim + 2_000, &format!("leak{victim}"), false),
+            );
+        }
+        let outcome = play(&world.finish());
+        let subjects: Vec<_> = outcome.findings.iter().filter_map(|finding| finding.suggestion.clone()).collect();
+        assert!(subjects.iter().all(|suggestion| suggestion.subject.token().is_some()), "{subjects:?}");
+        assert_eq!(decided(&outcome).is_empty(), device == 0, "{:?}", kinds(&outcome));
+    }
+}
+
+/// Given a campus behind one address, when somebody there guesses, scans and smuggles without a device, then nobody loses the address.
+#[test]
+fn a_crowd_does_not_lose_its_address() {
+    let mut world = World::new(8);
+    for user in 1..=20 {
+        let who = Who { device: 0, address: 88, ..clean(user, 0) };
+        (0..9).for_each(|call| world.call(user * 7_000 + call * 900, &who, &get("/accounts")));
+    }
+    let attacker = Who { address: 88, agent: AGENT, ..Who::default() };
+    for step in 0..60 {
+        let letter = char::from(b'a' + u8::try_from(step % 26).unwrap());
+        let path = format!("/{letter}{letter}/{}", if step < 26 { "old" } else { "new" });
+        world.call(200_000 + step * 900, &attacker, &Ask { status: 404, ..get(path) });
+        world.call(200_300 + step * 900, &attacker, &login(false, 5, &format!("guess{step}"), false));
+    }
+    let headers = "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n".to_owned();
+    world.call(290_000, &attacker, &Ask { headers, ..get("/accounts") });
+    let outcome = play(&world.finish());
+    let found = kinds(&outcome);
+    for kind in ["path_scanning", "password_guessing", "request_smuggling"] {
+        assert!(found.iter().any(|found| found.starts_with(kind)), "{kind} of {found:?}");
+    }
+    assert!(outcome.findings.iter().all(|finding| finding.suggestion.is_none()), "{found:?}");
+    assert_eq!(decided(&outcome), Vec::<String>::new());
+}
+
+/// Given a phone with two programs that moves between networks, when both use one session, then nothing is stolen.
+#[test]
+fn a_phone_on_the_move_steals_nothing() {
+    let mut world = World::new(3);
+    let (native, view) = ("bank-app/7.1 CFNetwork", "Mozilla/5.0 (iPhone) Mobile");
+    for step in 0..40_u64 {
+        let address = 0x0a01_0000 + u32::try_from(step / 10).unwrap() * 0x0001_0000;
+        let agent = if step % 2 == 0 { native } else { view };
+        let who = Who { session: 5, address, agent, ..Who::default() };
+        world.call(step * 3_000, &who, &get("/accounts"));
+    }
+    assert_eq!(kinds(&play(&world.finish())), Vec::<String>::new());
+}
+
+/// Given a program with a key that reads all customers in order from its first minute, then a person is asked at most.
+#[test]
+fn a_batch_with_a_key_is_not_cut_off() {
+    let mut world = World::new(4);
+    let who = Who { key: 0x99, address: 5, agent: "batch/1", ..Who::default() };
+    for id in 0..1_500 {
+        world.call(id * 200, &who, &get(format!("/customers/{}", 70_000 + id)));
+    }
+    let outcome = play(&world.finish());
+    let other: Vec<_> =
+        decided(&outcome).into_iter().filter(|kind| !kind.starts_with("outside_") && kind != "over_volume").collect();
+    assert_eq!(other, Vec::<String>::new(), "{:?}", kinds(&outcome));
+}
+
+/// Given an application that reads each message of a list, in order, when its users scroll, then they do not walk.
+#[test]
+fn who_scrolls_through_own_objects_does_not_walk() {
+    let mut world = World::new(5);
+    for user in 1..=60 {
+        let who = clean(user, 0);
+        for message in 0..70 {
+            world.call(user * 25_000 + message * 300, &who, &get(format!("/messages/{}", user * 1_000 + message)));
+        }
+    }
+    let outcome = play(&world.finish());
+    assert_eq!(decided(&outcome), Vec::<String>::new(), "{:?}", kinds(&outcome));
+    assert!(outcome.findings.held() <= 25, "once it is known that all do so, it is nothing: {:?}", kinds(&outcome));
+}
+
+/// Given couples who share accounts, when both read them, then the accounts are foreign to neither.
+#[test]
+fn couples_share_accounts() {
+    let mut world = World::new(6);
+    for round in 0..6 {
+        for user in 1..=100 {
+            let owner = if user % 10 == 0 { user - 1 } else { user };
+            for account in 0..3 {
+                let target = format!("/accounts/{}", 40_000 + owner * 10 + account);
+                let who = Who { bearer: String::new(), ..clean(user, 0) };
+                world.call(round * 40 * MINUTE + user * 9_000 + account * 700, &who, &get(target));
+            }
+        }
+    }
+    assert_eq!(kinds(&play(&world.finish())), Vec::<String>::new());
+}
+
+/// Given a flaw of a service, when thousands of calls show it, then it is one finding.
+#[test]
+fn a_flaw_of_a_service_is_one_finding() {
+    let mut world = World::new(7);
+    for user in 1..=200 {
+        world.call(user * 500, &clean(user, 0), &get(format!("/products/{}?api_key=abc", user % 9 + 1)));
+        world.call(user * 500 + 9, &clean(user, 0), &Ask { status: 404, ..get(format!("/products/{}", user % 9 + 1)) });
+    }
+    assert_eq!(kinds(&play(&world.finish())), ["secret_in_url 90"]);
+}
