@@ -30,16 +30,24 @@ pub enum Failure {
     TimedOut,
 }
 
-/// A request without a body.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
     head: String,
+    body: Vec<u8>,
 }
 
 impl Request {
     /// GET of a path.
     pub fn get(path: &str) -> Self {
-        Self { head: format!("GET {path} HTTP/1.1\r\nHost: api.test\r\n") }
+        Self { head: format!("GET {path} HTTP/1.1\r\nHost: api.test\r\n"), body: Vec::new() }
+    }
+
+    /// POST of a body to a path.
+    pub fn post(path: &str, body: &str) -> Self {
+        let (head, body) = (format!("POST {path} HTTP/1.1\r\nHost: api.test\r\n"), body.as_bytes().to_vec());
+        let length = body.len().to_string();
+        Self { head, body }.header("Content-Length", &length)
     }
 
     /// Adds a header.
@@ -57,7 +65,7 @@ impl Request {
 
     /// What goes over the wire.
     pub fn bytes(&self) -> Vec<u8> {
-        [self.head.as_bytes(), b"\r\n"].concat()
+        [self.head.as_bytes(), b"\r\n", &self.body].concat()
     }
 }
 

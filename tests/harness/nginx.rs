@@ -251,6 +251,7 @@ http {
             return 200 '{"chunk":"$uri","more":"chunk chunk chunk"}\n';
         }
         location /api/ { return 200 '{"path":"$uri"}\n'; }
+        location = /login { return 401 '{"error":"wrong"}\n'; }
         location = /shop/orders { return 201 '{"order":17,"total":12.5}\n'; }
         location = /shop/items { return 200 '[{"item":1,"price":2.5,"tags":["new"]}]\n'; }
         location ~ ^/shop/users/(?<user>[a-z]+)$ {

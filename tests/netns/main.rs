@@ -19,6 +19,7 @@ mod durability;
 mod endpoints;
 mod evasion;
 mod expiry;
+mod findings;
 mod flow;
 mod forwarded;
 mod fragments;

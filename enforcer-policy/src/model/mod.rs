@@ -53,6 +53,8 @@ pub enum Origin {
     List,
     /// Written in the configuration file.
     File,
+    /// A filter was sure enough to make it by itself, or a person agreed with a finding.
+    Finding,
 }
 
 impl Origin {
@@ -63,6 +65,7 @@ impl Origin {
             Self::Cli => "cli",
             Self::List => "list",
             Self::File => "file",
+            Self::Finding => "finding",
         }
     }
 }

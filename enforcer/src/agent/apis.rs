@@ -52,7 +52,10 @@ impl Core {
         let time = clock::on_the_wall(exchange.asking.time);
         self.apis.changed = true;
         match call_of(exchange, service.into(), time) {
-            Some(call) => self.apis.inventory.take(&call, &Classes::default(), self.key),
+            Some(call) => {
+                self.apis.inventory.take(&call, &Classes::default(), self.key);
+                self.show(call);
+            }
             None => self.apis.unread += 1,
         }
     }

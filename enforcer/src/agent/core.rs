@@ -10,6 +10,7 @@ use tokio::sync::broadcast;
 
 use super::apis::Apis;
 use super::center::CenterState;
+use super::findings::Watch;
 use super::reload::allowed as configured;
 use super::samples::Learned;
 use crate::apply::{ApplyError, apply_one};
@@ -56,6 +57,8 @@ pub(super) struct Core {
     pub(super) learned: Learned,
     /// Every API that was called.
     pub(super) apis: Apis,
+    /// Filters and what they found.
+    pub(super) watch: Watch,
     /// Orders refused because a map was full.
     pub(super) refused_for_want_of_room: u64,
     /// The maps that last refused one, with the words of the refusal.
@@ -101,6 +104,7 @@ impl Core {
             requests: broadcast::Sender::new(FOLLOWED),
             learned: Learned::default(),
             apis: Apis::default(),
+            watch: Watch::default(),
             refused_for_want_of_room: 0,
             full: BTreeMap::new(),
             seconds: 0,

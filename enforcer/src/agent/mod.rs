@@ -15,6 +15,7 @@ mod clock;
 mod core;
 mod doctor;
 mod events;
+mod findings;
 mod full;
 mod hooks;
 mod imports;

@@ -35,10 +35,15 @@ impl Core {
             wide: request.wide,
             note: note(&request.reason, Origin::Cli, who)?,
         };
+        self.carry_out(order, arrived)
+    }
+
+    /// Makes the decision that is ordered, and enforces it.
+    pub(super) fn carry_out(&mut self, order: Order, arrived: u64) -> Result<BlockReport, Trouble> {
         self.place(&order.scope)?;
         let before = self.ledger.get(&order.subject, &order.scope);
         let entropy = self.entropy();
-        let blocked = self.ledger.block(order, now, entropy).map_err(|refusal| refused(&refusal))?;
+        let blocked = self.ledger.block(order, clock::now(), entropy).map_err(|refusal| refused(&refusal))?;
         let decision = blocked.decision;
         let mut enforced_in = None;
         let mut warnings = Vec::new();

@@ -61,6 +61,7 @@ impl Core {
         self.turned(endpoints, &compiled);
         self.tend_hooks();
         self.compare();
+        self.apply_filters();
         Ok(())
     }
 

@@ -89,6 +89,7 @@ impl Core {
             orders_refused: self.refused_for_want_of_room,
             enforcement: self.enforcement.clone(),
             apis: self.apis.counts(),
+            findings: self.finding_counts(),
         }
     }
 

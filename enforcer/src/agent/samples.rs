@@ -20,6 +20,8 @@ const BUSY: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_millis(100);
 /// Samples at a time, so that others get their turn.
 const BATCH: usize = 2048;
+/// Exchanges that are taken before somebody else may speak to the agent.
+const TOGETHER: usize = 32;
 /// Sessions whose users were learned lately.
 const LEARNED: usize = 32_768;
 /// Bytes of a method and a path that are shown.
@@ -53,11 +55,10 @@ pub(super) async fn read_samples(core: Shared, mut ring: SampleRing) {
         let drained = ring.drain(BATCH, |sample| done.extend(joiner.take(sample)));
         let now = monotonic();
         done.extend(std::iter::from_fn(|| joiner.give_up(now)));
-        if !done.is_empty() {
-            let mut core = core.lock();
-            for exchange in &done {
-                core.take_exchange(exchange);
-            }
+        for some in done.chunks(TOGETHER) {
+            take(&core, some);
+            // Orders come between.
+            tokio::task::yield_now().await;
         }
         match drained {
             BATCH => tokio::task::yield_now().await,
@@ -65,6 +66,11 @@ pub(super) async fn read_samples(core: Shared, mut ring: SampleRing) {
             _ => tokio::time::sleep(BUSY).await,
         }
     }
+}
+
+fn take(core: &Shared, exchanges: &[Exchange]) {
+    let mut core = core.lock();
+    exchanges.iter().for_each(|exchange| core.take_exchange(exchange));
 }
 
 impl Core {

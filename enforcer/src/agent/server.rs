@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 use std::sync::Arc;
 
+use enforcer_insight::findings::FindingId;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
@@ -122,9 +123,14 @@ async fn converse(mut stream: UnixStream, core: &Shared, who: &str, ended: &Noti
             | Request::Allowlist
             | Request::Block(_)
             | Request::Bypass(_)
+            | Request::DecideFinding { .. }
             | Request::Detach
+            | Request::ExceptFinding { .. }
+            | Request::Filters
+            | Request::Findings { .. }
             | Request::List(_)
             | Request::Reload
+            | Request::RestartFilter { .. }
             | Request::Status
             | Request::Top
             | Request::Unblock(_)
@@ -153,9 +159,16 @@ fn answer(core: &Shared, request: Request, who: &str) -> Reply {
         Request::Allowlist => Ok(Reply::Allowlist(core.allowlist())),
         Request::Block(request) => core.block(&request, who).map(Reply::Blocked),
         Request::Bypass(on) => core.bypass(on).map(|()| Reply::Done),
+        Request::DecideFinding { id, lasts } => core.decide_finding(FindingId(id), lasts, who).map(Reply::Blocked),
         Request::Detach => core.detach().map(|()| Reply::Done),
+        Request::ExceptFinding { id, reason } => core.except_finding(FindingId(id), &reason).map(|()| Reply::Done),
+        Request::Filters => Ok(Reply::Filters(core.filters_in_words())),
+        Request::Findings { service, id, limit } => {
+            core.findings_in_words(service.as_deref(), id, limit).map(Reply::Findings)
+        }
         Request::List(request) => core.list(&request).map(Reply::Listed),
         Request::Reload => core.reload().map(|()| Reply::Done),
+        Request::RestartFilter { filter, service } => core.restart_filter(&filter, &service).map(|()| Reply::Done),
         Request::Status => Ok(Reply::Status(Box::new(core.status()))),
         Request::Top => core.top().map(|report| Reply::Top(Box::new(report))),
         Request::Unblock(by) => core.unblock(&by).map(Reply::Unblocked),

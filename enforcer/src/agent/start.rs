@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::apis::keep_apis;
 use super::core::Core;
+use super::findings::tend_filters;
 use super::samples::read_samples;
 use super::{Shared, clock, notify, reload, server};
 use crate::apply::{apply, apply_one};
@@ -55,6 +56,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     keep_only_needed()?;
     let (mut core, rings) = bring_up(config, path, journal, recovered, key)?;
     core.open_apis();
+    core.open_filters();
     let line = open_line(&mut core);
     let core = Shared::new(core);
     notify::tell("READY=1");
@@ -174,6 +176,7 @@ async fn serve(
         tokio::spawn(read_samples(core.clone(), answers)),
         tokio::spawn(tick(core.clone())),
         tokio::spawn(keep_apis(core.clone())),
+        tokio::spawn(tend_filters(core.clone())),
     ];
     let pages = pages.map(|listener| tokio::spawn(metrics::http::serve(listener, Arc::new(core.clone()))));
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

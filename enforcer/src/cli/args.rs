@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use enforcer_common::SubjectKind;
+use enforcer_insight::findings::FindingId;
 
 use super::decide_args::word_of;
 pub(super) use super::decide_args::{AllowArgs, BlockArgs, Target, UnblockArgs, ValueArgs};
@@ -77,6 +78,10 @@ pub enum Command {
     Enroll(EnrollArgs),
     /// Follow refusals and observations as they happen
     Events(EventsArgs),
+    /// Show the filters, what they may do and what they cost
+    Filters(FiltersArgs),
+    /// Show what filters noticed, and decide on it
+    Findings(FindingsArgs),
     /// Follow requests and their answers: who, what, verdict, status, time, size
     Requests(EventsArgs),
     /// List decisions
@@ -315,6 +320,77 @@ pub struct EventsArgs {
     /// End after this many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
+}
+
+/// `filters`.
+#[derive(Args, Clone, Debug)]
+pub struct FiltersArgs {
+    /// What to do, besides showing them.
+    #[command(subcommand)]
+    pub command: Option<FilterCommand>,
+}
+
+/// What can be done with filters.
+#[derive(Subcommand, Clone, Debug)]
+pub enum FilterCommand {
+    /// Start a filter that was stopped; it has forgotten what it knew
+    Restart {
+        /// The filter
+        filter: String,
+        /// The service
+        #[arg(long, value_name = "NAME")]
+        service: String,
+    },
+}
+
+/// `findings`.
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct FindingsArgs {
+    /// Only of this service
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// At most this many [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: Option<u32>,
+    /// What to do, besides showing them.
+    #[command(subcommand)]
+    pub command: Option<FindingCommand>,
+}
+
+/// What can be done with a finding.
+#[derive(Subcommand, Clone, Debug)]
+pub enum FindingCommand {
+    /// Decide as it suggests
+    Decide {
+        /// Its id
+        #[arg(value_parser = finding_id)]
+        id: FindingId,
+        /// For how long [default: as it suggests]: 30s, 5m, 2h, 1d
+        #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+        duration: Option<Duration>,
+    },
+    /// It is all right: it goes, and is not raised again
+    Except {
+        /// Its id
+        #[arg(value_parser = finding_id)]
+        id: FindingId,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Everything that is known of it
+    Show {
+        /// Its id
+        #[arg(value_parser = finding_id)]
+        id: FindingId,
+    },
+}
+
+fn finding_id(text: &str) -> Result<FindingId, String> {
+    let id = u64::from_str_radix(text, 16).ok().filter(|_| text.len() == 16);
+    id.map(FindingId)
+        .ok_or_else(|| "an id of a finding has 16 hexadecimal digits; enforcer findings shows them".to_owned())
 }
 
 /// `list`.

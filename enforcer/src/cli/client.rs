@@ -11,9 +11,9 @@ use super::args::Globals;
 use super::failure::Failure;
 use crate::config::{Agent, Config, DEFAULT_PATH};
 use crate::wire::{
-    AllowReport, AllowedEntry, ApisPart, BlockReport, EventReport, FrameError, Hello, ImportProgress, ImportReport,
-    ListReport, NoticeReport, Reply, Request, RequestReport, StatusReport, TopReport, UnblockReport, WhyReport,
-    read_frame, write_frame,
+    AllowReport, AllowedEntry, ApisPart, BlockReport, EventReport, FilterReport, FrameError, Hello, ImportProgress,
+    ImportReport, ListReport, NoticeReport, Reply, Request, RequestReport, StatusReport, TopReport, UnblockReport,
+    WhyReport, read_frame, write_frame,
 };
 
 /// How long the agent may think about one answer.
@@ -115,6 +115,8 @@ answers! {
     Vec<AllowedEntry> = Allowlist, "allowlist";
     ApisPart = Apis, "apis";
     BlockReport = Blocked, "blocked";
+    Vec<FilterReport> = Filters, "filters";
+    String = Findings, "findings";
     ImportReport = Imported, "imported";
     ListReport = Listed, "listed";
     ImportProgress = Progress, "progress";

@@ -141,7 +141,7 @@ const fn meaning(exit: Exit) -> &'static str {
 
 const GROUPS: &[(&str, &[&str])] = &[
     ("Decide", &["block", "unblock", "list", "allow", "bypass"]),
-    ("Look", &["status", "why", "events", "requests", "top", "apis"]),
+    ("Look", &["status", "why", "events", "requests", "top", "apis", "findings", "filters"]),
     ("Run", &["run", "reload", "doctor", "detach"]),
     ("Fleet", &["policy", "enroll"]),
     ("Set up", &["config", "completions", "man"]),
@@ -200,6 +200,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "enforcer apis --service pay",
             "enforcer apis show GET /accounts/{id} --service pay",
             "enforcer apis drift openapi.yaml --service pay",
+        ],
+    ),
+    (
+        "See what filters have noticed, and decide on it",
+        &[
+            "enforcer findings --service pay",
+            "enforcer findings show 0123456789abcdef",
+            "enforcer findings decide 0123456789abcdef --for 2h",
         ],
     ),
     ("For scripts", &["enforcer list ip -o json | jq -r '.decisions[].subject'"]),

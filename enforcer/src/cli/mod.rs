@@ -17,6 +17,7 @@ mod doctor;
 mod enroll;
 mod events;
 mod failure;
+mod findings;
 #[cfg(test)]
 pub(crate) mod golden;
 mod import;
@@ -90,6 +91,8 @@ fn dispatch(cli: Cli, out: &mut Out) -> Result<Exit, Failure> {
         Command::Doctor => doctor::doctor(&globals, out),
         Command::Enroll(args) => enroll::enroll(&args, &globals, out),
         Command::Events(args) => events::events(&args, &globals, out),
+        Command::Filters(args) => findings::filters(&args, &globals, out),
+        Command::Findings(args) => findings::findings(&args, &globals, out),
         Command::Requests(args) => requests::requests(&args, &globals, out),
         Command::List(args) => list::list(args, &globals, out),
         Command::Man(args) => manual::man(&args, out),

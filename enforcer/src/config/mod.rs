@@ -6,6 +6,7 @@
 //! To add a key: a field below, its default, and one `find` in the reading of its section; then a line in `example.toml`.
 mod compile;
 mod duration;
+mod filters;
 mod identity;
 mod network;
 mod notice;
@@ -24,6 +25,7 @@ use toml::de::DeTable;
 
 pub use compile::{Compiled, SERVICES_PER_SIDE, Scene, compile};
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use filters::Filters;
 pub use notice::{HOLE, NoticeText, NoticeType};
 pub use places::PLACES_PER_SIDE;
 pub use reader::{Problem, Problems};
@@ -47,6 +49,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// Networks that no decision can block.
     pub allow: Vec<AllowEntry>,
+    /// What filters may do on services that say nothing of them.
+    pub filters: Filters,
 }
 
 /// Paths and manners of the agent.
@@ -152,6 +156,8 @@ pub struct Service {
     pub identities: Vec<IdentityRule>,
     /// What a refused client reads.
     pub notice: NoticeText,
+    /// What filters may do here.
+    pub filters: Filters,
 }
 
 /// What is done with connections that are out of the ordinary.

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use enforcer_common::{AllowKind, Prefix};
 
+use super::filters::filters;
 use super::network::parse_network;
 use super::reader::{Report, Section, Value, shown};
 use super::service::{interfaces, services};
-use super::{Agent, AllowEntry, Config, FastPath, Limits, LostAgent, Mode, format_duration, parse_duration};
+use super::{Agent, AllowEntry, Config, FastPath, Filters, Limits, LostAgent, Mode, format_duration, parse_duration};
 
 /// Reads the whole file.
 pub(super) fn config(mut root: Section<'_>, report: &mut Report) -> Config {
@@ -20,8 +21,9 @@ pub(super) fn config(mut root: Section<'_>, report: &mut Report) -> Config {
     let limits = root.section(report, "limits").map_or_else(Limits::default, |section| limits(section, report));
     let services = services(root.sections(report, "service"), &fastpath.interfaces, report);
     let allow = allow(root.sections(report, "allow"), limits.allow, report);
+    let filters = root.section(report, "filters").map_or_else(Filters::new, |section| filters(&section, report));
     root.finish(report);
-    Config { agent, fastpath, limits, services, allow }
+    Config { agent, fastpath, limits, services, allow, filters }
 }
 
 fn agent(mut section: Section<'_>, report: &mut Report) -> Agent {

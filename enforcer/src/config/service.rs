@@ -9,10 +9,11 @@ use enforcer_common::limits::{SERVICE_PORTS, WATCHES};
 use enforcer_policy::{Template, service_id};
 
 use super::compile::SERVICES_PER_SIDE;
+use super::filters::filters;
 use super::notice::notice;
 use super::places::{PLACES_PER_SIDE, fixed};
 use super::reader::{Report, Section, Value, shown};
-use super::{IdentityRule, Manners, NoticeText, Service, Share, identity};
+use super::{Filters, IdentityRule, Manners, NoticeText, Service, Share, identity};
 
 /// What the services read so far have taken.
 #[derive(Default)]
@@ -78,6 +79,7 @@ fn service(mut section: Section<'_>, fastpath: &[String], taken: &mut Taken, rep
     let paths = section.find(report, "paths").map_or_else(Vec::new, |value| paths(&value, report));
     let identities = identities(&mut section, taken, report);
     let notice = section.section(report, "notice").map_or_else(NoticeText::default, |section| notice(section, report));
+    let filters = section.section(report, "filters").map_or_else(Filters::new, |section| filters(&section, report));
     let name = name.unwrap_or_default();
     let mut service = Service {
         name,
@@ -89,6 +91,7 @@ fn service(mut section: Section<'_>, fastpath: &[String], taken: &mut Taken, rep
         manners: Manners { strict, deny_ambiguous, proxy_protocol, sample },
         identities,
         notice,
+        filters,
     };
     service.ports = section
         .need(report, "ports", "[8080]")

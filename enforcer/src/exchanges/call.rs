@@ -27,7 +27,7 @@ pub fn call_of(exchange: &Exchange, service: Arc<str>, time: Moment) -> Option<C
         reason: Reason::ALL.get(usize::from(asking.reason)).copied().unwrap_or(Reason::RequestClean),
         verdict: Verdict::ALL.get(usize::from(asking.verdict)).copied().unwrap_or(Verdict::Pass),
         decision: (asking.decision != 0).then_some(DecisionId(asking.decision)),
-        body: body(&head, &exchange.head.slice(head.end..)),
+        body: body(&head, &exchange.body),
         head,
         answer: exchange.answer.as_ref().filter(|answer| answer.status != 0).map(answered),
     })
@@ -84,7 +84,10 @@ mod tests {
             complete: true,
             prefix: Bytes::from_static(prefix.as_bytes()),
         };
-        Exchange { asking, head: Bytes::from_static(head.as_bytes()), answer: Some(answer) }
+        // The kernel tells head and body apart.
+        let end = head.find("\r\n\r\n").map_or(head.len(), |at| at + 4);
+        let (head, body) = head.as_bytes().split_at(end);
+        Exchange { asking, head: Bytes::from_static(head), body: Bytes::from_static(body), answer: Some(answer) }
     }
 
     #[test]

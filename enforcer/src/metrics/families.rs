@@ -83,6 +83,14 @@ families! {
     APIS = Gauge "api_endpoints" ["service"] "Endpoints (method and template) that calls of each service have shown.";
     APIS_FORGOTTEN = Counter "api_forgotten" ["limit"] "Calls that found no room in the inventory of APIs, by the limit that they met.";
     APIS_UNREAD = Counter "api_calls_unread" [] "Requests whose head was not recorded whole or could not be read: the inventory does not know them.";
+    FINDINGS = Counter "findings" [] "Findings of filters, each counted once however often it is seen.";
+    FINDINGS_FORGOTTEN = Counter "findings_forgotten" [] "Findings that gave way to newer ones.";
+    FINDINGS_DECIDED = Counter "findings_decided" [] "Decisions that findings have led to, by themselves or by a person.";
+    FILTERS = Gauge "filter_running" ["service" "filter"] "1 where a filter runs, 0 where it was stopped.";
+    FILTER_CALLS = Counter "filter_calls" ["service" "filter"] "Calls and ticks that a filter was shown.";
+    FILTER_TIME = Counter "filter_time" Seconds ["service" "filter"] "Time that a filter took.";
+    FILTER_HELD = Gauge "filter_held" Bytes ["service" "filter"] "Memory that a filter holds.";
+    FILTERS_LOST = Counter "filter_calls_lost" [] "Calls and signs for which there was no room on their way to or from the filters.";
     ENFORCEMENT = Histogram "enforcement" Seconds [] "From the arrival of a decision at the agent to the kernel's acknowledgement.";
 }
 

@@ -20,7 +20,7 @@ use enforcer_common::{Counter, Reason, Verdict};
 pub use latency::Latency;
 pub use page::render;
 
-use crate::wire::{Attachment, Drift, EventTotals, MapFill, PolicyCounts, ServiceRequests};
+use crate::wire::{Attachment, Drift, EventTotals, FilterReport, MapFill, PolicyCounts, ServiceRequests};
 
 /// Everything that is exported, at one moment.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub enforcement: Latency,
     /// The inventory.
     pub apis: ApiCounts,
+    /// Filters and findings.
+    pub findings: FindingCounts,
 }
 
 /// How large the inventory is.
@@ -64,6 +66,21 @@ pub struct ApiCounts {
     pub forgotten: Vec<(&'static str, u64)>,
     /// Calls that could not be read.
     pub unread: u64,
+}
+
+/// What filters did.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct FindingCounts {
+    /// New ones.
+    pub new: u64,
+    /// Those that gave way.
+    pub forgotten: u64,
+    /// Decisions that they led to.
+    pub decided: u64,
+    /// Calls and signs without room.
+    pub lost: u64,
+    /// How each filter does.
+    pub filters: Vec<FilterReport>,
 }
 
 /// This program.

@@ -7,13 +7,15 @@ use std::time::Duration;
 use enforcer_common::{BUCKETS, Counter, FIRST_BUCKET, Verdict};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeCounterValue, EncodeExemplarValue, MetricEncoder, NoLabelSet,
+};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::families::{self, Base, Family, Kind};
 use super::{Lease, Snapshot};
-use crate::wire::{KindCount, TimesReport};
+use crate::wire::{FilterReport, KindCount, TimesReport};
 
 /// The page of a snapshot.
 pub fn render(snapshot: &Snapshot) -> String {
@@ -111,6 +113,7 @@ fn policy(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     writer.gauges(families::MAP_CAPACITY, maps.iter().map(|map| ([map.map.clone()], float(map.capacity))))?;
     writer.counters(families::REFUSED, [([], snapshot.orders_refused)])?;
     apis(writer, snapshot)?;
+    findings(writer, snapshot)?;
     let enforcement = &snapshot.enforcement;
     let (sum, count, buckets) = (enforcement.sum(), enforcement.count(), enforcement.buckets());
     writer.family(families::ENFORCEMENT)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
@@ -123,6 +126,23 @@ fn apis(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     let forgotten = apis.forgotten.iter().map(|(limit, count)| ([(*limit).to_owned()], *count));
     writer.counters(families::APIS_FORGOTTEN, forgotten)?;
     writer.counters(families::APIS_UNREAD, [([], apis.unread)])
+}
+
+fn findings(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let found = &snapshot.findings;
+    writer.counters(families::FINDINGS, [([], found.new)])?;
+    writer.counters(families::FINDINGS_FORGOTTEN, [([], found.forgotten)])?;
+    writer.counters(families::FINDINGS_DECIDED, [([], found.decided)])?;
+    let label = |one: &FilterReport| [one.service.clone(), one.filter.clone()];
+    let each = |value: fn(&FilterReport) -> u64| found.filters.iter().map(move |one| (label(one), value(one)));
+    let runs = each(|one| u64::from(one.stopped.is_none()));
+    writer.gauges(families::FILTERS, runs.map(|(label, runs)| (label, float(runs))))?;
+    writer.counters(families::FILTER_CALLS, each(|one| one.calls))?;
+    let seconds = each(|one| one.total_nanos).map(|(label, nanos)| (label, Duration::from_nanos(nanos).as_secs_f64()));
+    writer.counters(families::FILTER_TIME, seconds)?;
+    let held = each(|one| one.held_bytes).map(|(label, bytes)| (label, float(bytes)));
+    writer.gauges(families::FILTER_HELD, held)?;
+    writer.counters(families::FILTERS_LOST, [([], found.lost)])
 }
 
 fn health(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
@@ -160,15 +180,15 @@ impl Writer<'_> {
         self.0.encode_descriptor(family.name, family.help, unit, kind)
     }
 
-    fn counters<const N: usize>(
+    fn counters<const N: usize, V: EncodeCounterValue + EncodeExemplarValue>(
         &mut self,
         family: Family,
-        series: impl IntoIterator<Item = ([String; N], u64)>,
+        series: impl IntoIterator<Item = ([String; N], V)>,
     ) -> fmt::Result {
         let mut encoder = self.family(family)?;
         series.into_iter().try_for_each(|(values, count)| match labels(family, values) {
-            none if none.is_empty() => encoder.encode_counter::<NoLabelSet, u64, u64>(&count, None),
-            labels => encoder.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(&count, None),
+            none if none.is_empty() => encoder.encode_counter::<NoLabelSet, V, u64>(&count, None),
+            labels => encoder.encode_family(&labels)?.encode_counter::<NoLabelSet, V, u64>(&count, None),
         })
     }
 

@@ -7,7 +7,24 @@ use enforcer_policy::Moment;
 
 use super::*;
 use crate::cli::golden::{golden, same};
-use crate::wire::KindCount;
+use crate::wire::{FilterReport, KindCount};
+
+fn filter() -> FilterReport {
+    FilterReport {
+        filter: "logins".to_owned(),
+        title: String::new(),
+        risk: String::new(),
+        service: "pay".to_owned(),
+        mode: "observe".to_owned(),
+        stopped: None,
+        calls: 10,
+        total_nanos: 25_000,
+        worst_nanos: 9000,
+        signs: 2,
+        held_bytes: 4096,
+        forgotten: 0,
+    }
+}
 
 fn snapshot() -> Snapshot {
     let mut enforcement = Latency::default();
@@ -42,6 +59,7 @@ fn snapshot() -> Snapshot {
         drift: Drift { last_check: Some(Moment(1_767_225_600_500)), differences: 1, repaired: 5 },
         orders_refused: 6,
         enforcement,
+        findings: FindingCounts { new: 3, forgotten: 1, decided: 2, lost: 4, filters: vec![filter()] },
         apis: ApiCounts { endpoints: vec![("pay".to_owned(), 12)], forgotten: vec![("endpoints", 3)], unread: 1 },
     }
 }

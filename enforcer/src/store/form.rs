@@ -236,6 +236,7 @@ impl StoredNote {
             Origin::List => 2,
             Origin::File => 3,
             Origin::Center => 4,
+            Origin::Finding => 5,
         };
         let (reason, approved_by) = (note.reason.clone(), note.approved_by.clone());
         Self { reason, origin, approved_by, created: note.created.0 }
@@ -247,6 +248,7 @@ impl StoredNote {
             2 => Origin::List,
             3 => Origin::File,
             4 => Origin::Center,
+            5 => Origin::Finding,
             _ => return None,
         };
         let created = Moment(self.created);

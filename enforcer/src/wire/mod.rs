@@ -11,6 +11,7 @@
 
 mod apis;
 mod exchange;
+mod finding;
 mod frame;
 mod ledger;
 mod reply;
@@ -24,6 +25,7 @@ pub use apis::{
     ApiConsumers, ApiData, ApiField, ApiLine, ApiReport, ApiService, ApiSpread, ApisPart, ApisReport, DriftReport,
 };
 pub use exchange::{Identity, RequestReport, ServiceRequests, TimesReport};
+pub use finding::{FilterReport, FindingReport, FindingsPage};
 pub use frame::{FRAME_MAX, FrameError, decode, encode, read_frame, read_frame_async, write_frame, write_frame_async};
 pub use ledger::{AllowedEntry, Change, DecisionReport};
 pub use reply::{

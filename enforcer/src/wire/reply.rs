@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::shape;
 use super::{
-    AllowedEntry, ApisPart, Change, DecisionReport, EventReport, Exit, NoticeReport, RequestReport, StatusReport,
-    TopReport, WhyReport,
+    AllowedEntry, ApisPart, Change, DecisionReport, EventReport, Exit, FilterReport, NoticeReport, RequestReport,
+    StatusReport, TopReport, WhyReport,
 };
 
 /// One answer.
@@ -30,6 +30,10 @@ pub enum Reply {
     Error(Trouble),
     /// To `Events`, again and again.
     Event(EventReport),
+    /// To `Filters`.
+    Filters(Vec<FilterReport>),
+    /// To `Findings`: a `FindingsPage` as JSON, since evidence is either a number or a word.
+    Findings(String),
     /// To `ImportEnd`.
     Imported(ImportReport),
     /// To `List`.
@@ -61,6 +65,8 @@ impl Reply {
             Self::Done => "done",
             Self::Error(_) => "error",
             Self::Event(_) => "event",
+            Self::Filters(_) => "filters",
+            Self::Findings(_) => "findings",
             Self::Imported(_) => "imported",
             Self::Listed(_) => "listed",
             Self::Notice(_) => "notice",

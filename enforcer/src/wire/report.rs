@@ -337,6 +337,8 @@ pub struct NoticeReport {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
+    /// A filter noticed something new.
+    Finding,
     /// An order was refused, because a map has no room left.
     MapFull,
 }
@@ -345,6 +347,7 @@ impl NoticeKind {
     /// The word for people.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Finding => "finding",
             Self::MapFull => "map_full",
         }
     }

@@ -54,10 +54,35 @@ pub enum Request {
     Block(BlockRequest),
     /// Enforcement off (true) or on: `Reply::Done`.
     Bypass(bool),
+    /// Decides as a finding suggests, for its time or for this one: `Reply::Blocked`.
+    DecideFinding {
+        /// The finding.
+        id: u64,
+        /// How long from now.
+        lasts: Option<Duration>,
+    },
     /// Takes programs, links and maps off the kernel and ends the agent: `Reply::Done`.
     Detach,
     /// Requests and their answers from now on: `Reply::Request`, again and again, until the CLI hangs up.
     Requests,
+    /// A finding is all right, and is not raised again: `Reply::Done`.
+    ExceptFinding {
+        /// The finding.
+        id: u64,
+        /// Why.
+        reason: String,
+    },
+    /// How filters do: `Reply::Filters`.
+    Filters,
+    /// Findings, the latest first: `Reply::Findings`.
+    Findings {
+        /// Only of this service.
+        service: Option<String>,
+        /// Only this one.
+        id: Option<u64>,
+        /// At most so many.
+        limit: u32,
+    },
     /// Events from now on: `Reply::Event` or `Reply::Notice`, again and again, until the CLI hangs up.
     Events,
     /// Opens an import: no reply, unless it is refused.
@@ -70,6 +95,13 @@ pub enum Request {
     List(ListRequest),
     /// Reads the configuration again: `Reply::Done`.
     Reload,
+    /// Starts a filter that was stopped, with nothing that it knew: `Reply::Done`.
+    RestartFilter {
+        /// Which.
+        filter: String,
+        /// Where.
+        service: String,
+    },
     /// `Reply::Status`.
     Status,
     /// All counters: `Reply::Top`.

@@ -84,8 +84,8 @@ fn hello_has_its_bytes_for_good() {
 fn requests_have_their_bytes() {
     let item = ImportItem::Network(Prefix::new(Address::v4([203, 0, 113, 0]), 120));
     let bytes = encode(&Request::ImportChunk(vec![item])).unwrap();
-    assert_eq!(bytes, [12, 0, 0, 0, 9, 1, 0, 0, 0x80, 0xe2, 0x81, 0xd8, 0xfc, 0xff, 0x3f, 120]);
-    assert_eq!(encode(&Request::Status).unwrap(), [1, 0, 0, 0, 13]);
+    assert_eq!(bytes, [12, 0, 0, 0, 13, 1, 0, 0, 0x80, 0xe2, 0x81, 0xd8, 0xfc, 0xff, 0x3f, 120]);
+    assert_eq!(encode(&Request::Status).unwrap(), [1, 0, 0, 0, 18]);
 }
 
 #[test]
@@ -122,11 +122,16 @@ fn every_request_comes_back() {
         Request::Apis(Some("pay".to_owned())),
         Request::Block(block),
         Request::Bypass(false),
+        Request::DecideFinding { id: u64::MAX, lasts: Some(Duration::from_hours(2)) },
         Request::Detach,
         Request::Events,
+        Request::ExceptFinding { id: 1, reason: "a test".to_owned() },
+        Request::Filters,
+        Request::Findings { service: Some("pay".to_owned()), id: None, limit: 5 },
         Request::ImportEnd,
         Request::List(list),
         Request::Reload,
+        Request::RestartFilter { filter: "logins".to_owned(), service: "pay".to_owned() },
         Request::Status,
         Request::Top,
         Request::Unblock(UnblockBy::Id(decision().id)),
@@ -152,6 +157,7 @@ fn every_reply_comes_back() {
             notice: NoticeKind::MapFull,
             message: "the map flows is full".to_owned(),
         }),
+        Reply::Findings("{}".to_owned()),
         Reply::Imported(ImportReport {
             added: 3,
             enforced_in: Some(Duration::from_millis(250)),
