@@ -27,7 +27,7 @@ pub fn call_of(exchange: &Exchange, service: Arc<str>, time: Moment) -> Option<C
         reason: Reason::ALL.get(usize::from(asking.reason)).copied().unwrap_or(Reason::RequestClean),
         verdict: Verdict::ALL.get(usize::from(asking.verdict)).copied().unwrap_or(Verdict::Pass),
         decision: (asking.decision != 0).then_some(DecisionId(asking.decision)),
-        body: body(&head, &exchange.head.slice(head.end..)),
+        body: body(&head, &exchange.body),
         head,
         answer: exchange.answer.as_ref().filter(|answer| answer.status != 0).map(answered),
     })
@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    fn exchange(head: &'static str, prefix: &'static str) -> Exchange {
+    fn exchange(text: &'static str, prefix: &'static str) -> Exchange {
         let mut digests = [0; KINDS];
         digests[SubjectKind::User as usize] = 9;
         let asking = Asking {
@@ -84,7 +84,10 @@ mod tests {
             complete: true,
             prefix: Bytes::from_static(prefix.as_bytes()),
         };
-        Exchange { asking, head: Bytes::from_static(head.as_bytes()), answer: Some(answer) }
+        let (head, body) =
+            text.split_once("\r\n\r\n").map_or((text, ""), |(head, body)| (&text[..head.len() + 4], body));
+        let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
+        Exchange { asking, head: bytes(head), body: bytes(body), answer: Some(answer) }
     }
 
     #[test]
