@@ -28,7 +28,7 @@ fn the_endpoints_found_are_those_used() {
         shown["answer"].as_array().expect("fields").iter().filter_map(|field| field["name"].as_str()).collect();
     assert_eq!(fields, ["", "mail", "name", "since"]);
     let sent = shop.agent.json(&["apis", "show", "POST", "/shop/orders"]);
-    assert_eq!((&sent["request"][1]["name"], &sent["auth"]["bearer"]), (&"item".into(), &1.into()), "{sent:#}");
+    assert_eq!((&sent["request"][2]["name"], &sent["auth"]["bearer"]), (&"item".into(), &1.into()), "{sent:#}");
     let all = shop.agent.done(&["apis", "export", "--openapi"]);
     assert!(!all.contains(&name(7)) && !all.contains("bank.example"), "{all}");
 
@@ -99,11 +99,10 @@ impl Shop {
             ask("/shop/users/me".to_owned());
         }
         assert_eq!(self.get("/health"), 200);
-        let curl = format!(
-            "curl --silent --fail --output /dev/null --header 'Authorization: Bearer x' --json '{{\"item\":7,\"count\":2}}' http://{}/shop/orders",
-            CLIENT.web4()
-        );
-        self.net.client.exec(&curl);
+        let mut curl = self.net.client.command("curl");
+        curl.args(["--silent", "--fail", "--header", "Authorization: Bearer x", "--json", r#"{"item":7,"count":2}"#]);
+        let sent = curl.arg(format!("http://{}/shop/orders", CLIENT.web4())).output().expect("curl starts");
+        assert!(sent.status.success(), "{sent:?}");
     }
 
     fn get(&self, path: &str) -> u16 {

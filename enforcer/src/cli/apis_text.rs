@@ -77,7 +77,7 @@ fn facts(report: &ApiReport, now: Moment) -> Vec<(&'static str, String)> {
         (|spread| spread_of(spread, micros), |spread| spread_of(spread, |bytes| format!("{} B", grouped(bytes))));
     vec![
         ("calls", calls(line, now)),
-        ("answers", counts(&report.statuses)),
+        ("statuses", counts(&report.statuses)),
         ("credentials", counts(&report.auth)),
         ("callers", consumers(report.consumers)),
         ("first byte", times(report.first_byte_micros)),
@@ -110,7 +110,7 @@ fn consumers(who: ApiConsumers) -> String {
         (who.keys, "keys"),
     ];
     let known = all.iter().filter(|(count, _)| *count > 0);
-    known.map(|(count, name)| format!("{} {name}", grouped(*count))).collect::<Vec<_>>().join(", ")
+    known.map(|(count, name)| format!("{name}: {}", grouped(*count))).collect::<Vec<_>>().join(", ")
 }
 
 fn spread_of(spread: Option<ApiSpread>, one: impl Fn(u64) -> String) -> String {

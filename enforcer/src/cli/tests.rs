@@ -395,8 +395,8 @@ fn called() -> enforcer_insight::inventory::Inventory {
 }
 
 /// The inventory in two parts, as an agent sends it.
-fn parts(request: Request) -> Vec<Reply> {
-    assert_eq!(request, Request::Apis(None));
+fn parts(request: &Request) -> Vec<Reply> {
+    assert_eq!(*request, Request::Apis(None));
     let bytes = postcard::to_allocvec(&called()).unwrap();
     let (one, two) = bytes.split_at(100);
     vec![
@@ -408,7 +408,7 @@ fn parts(request: Request) -> Vec<Reply> {
 #[test]
 fn apis_are_listed_shown_exported_and_compared() {
     let with_agent = |line: &str| {
-        let (_dir, path) = agent(parts);
+        let (_dir, path) = agent(|request| parts(&request));
         run(line, &path)
     };
     let now = Moment(1_767_225_600_000);

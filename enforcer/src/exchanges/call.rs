@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    fn exchange(head: &'static str, prefix: &'static str) -> Exchange {
+    fn exchange(text: &'static str, prefix: &'static str) -> Exchange {
         let mut digests = [0; KINDS];
         digests[SubjectKind::User as usize] = 9;
         let asking = Asking {
@@ -84,10 +84,10 @@ mod tests {
             complete: true,
             prefix: Bytes::from_static(prefix.as_bytes()),
         };
-        // The kernel tells head and body apart.
-        let end = head.find("\r\n\r\n").map_or(head.len(), |at| at + 4);
-        let (head, body) = head.as_bytes().split_at(end);
-        Exchange { asking, head: Bytes::from_static(head), body: Bytes::from_static(body), answer: Some(answer) }
+        let (head, body) =
+            text.split_once("\r\n\r\n").map_or((text, ""), |(head, body)| (&text[..head.len() + 4], body));
+        let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
+        Exchange { asking, head: bytes(head), body: bytes(body), answer: Some(answer) }
     }
 
     #[test]

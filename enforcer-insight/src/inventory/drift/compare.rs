@@ -69,13 +69,17 @@ fn is_implied(endpoint: &Listed<'_>, spec: &Spec, base: &[Piece]) -> bool {
 
 fn whole(endpoint: &Listed<'_>, kind: Kind) -> Drift {
     let seen = match kind {
-        Kind::MissingAuth => format!("{} calls served without credentials", endpoint.usage.open),
+        Kind::MissingAuth => format!("{} served without credentials", calls(endpoint.usage.open)),
         Kind::Shadow | Kind::Zombie | Kind::Deprecated | Kind::Undocumented | Kind::ChangedType => {
-            format!("{} calls", endpoint.usage.calls)
+            calls(endpoint.usage.calls)
         }
     };
     let (path, method) = (endpoint.template(), endpoint.method.to_owned());
     Drift { kind, path, method, field: None, specified: None, seen: Some(seen) }
+}
+
+fn calls(count: u64) -> String {
+    if count == 1 { "1 call".to_owned() } else { format!("{count} calls") }
 }
 
 fn zombie(operation: &Operation) -> Drift {
