@@ -196,8 +196,9 @@ impl Whole {
         }
         if self.steps == Steps::default() && self.calls > 0 {
             self.own.push(self.calls);
-            self.remember(now);
         }
+        // A busy hour is told of on its first days, and must be learned all the same: the median of days is not moved by one attack.
+        self.remember(now);
         (self.calls, self.callers, self.steps) = (0, Distinct::default(), Steps::default());
     }
 
@@ -223,7 +224,7 @@ impl Whole {
     fn bound(&self, now: Moment, limits: &Limits) -> u32 {
         let of_day = usize::try_from(hour(now) % HOURS as u64).unwrap_or_default();
         let then =
-            self.hours.get(of_day).filter(|hours| !hours.is_empty()).map_or(0, |hours| hours.bound(limits.times));
+            self.hours.get(of_day).filter(|hours| hours.len() >= DAYS).map_or(0, |hours| hours.bound(limits.times));
         limits.surge.max(self.own.bound(limits.times)).max(then)
     }
 }
@@ -259,6 +260,8 @@ const FIX_SCAN: &str = "serve nothing that is not in the inventory, and close wh
 const SPOTS: usize = 1_024;
 /// Hours of a day.
 const HOURS: usize = 24;
+/// Days before the same hour says what is usual.
+const DAYS: usize = 3;
 /// Buckets of an endpoint before a surge is told.
 const ENOUGH: usize = 6;
 /// Callers before they say what is usual.

@@ -64,6 +64,8 @@ struct Tally {
     passwords: Distinct<4>,
     /// Users that got in.
     worked: Distinct<4>,
+    /// Addresses, of a neighbourhood.
+    addresses: Distinct<1>,
     steps: Steps,
 }
 
@@ -136,6 +138,7 @@ impl Logins {
             let tally = self.callers.entry(key);
             tally.turn(seen.now(), &self.limits);
             tally.fail(attempt);
+            tally.addresses.add(seen.address().key);
             if tally.is_attack(by, &self.limits) {
                 let outage = tally.is_like_others(everywhere);
                 out.raise(stuffing(seen, by, tally, outage, &self.limits));
@@ -237,7 +240,9 @@ impl Tally {
         // Where names are not recorded, failures count for them, generously.
         let failing = if self.users.count() == 0 { self.failed / 3 } else { self.users.count() };
         let share = self.failed * 100 >= self.attempts * limits.share;
-        share && failing >= users && self.steps.reach(failing, users)
+        // One address is not a neighbourhood, and is counted by itself.
+        let spread = by != By::Neighbourhood || self.addresses.count() >= ADDRESSES;
+        share && spread && failing >= users && self.steps.reach(failing, users)
     }
 }
 
@@ -354,6 +359,8 @@ const FIX: &str = "ask for a second factor after failures, and slow down logins 
 const FIX_DISTRIBUTED: &str =
     "ask everybody for a second factor until it is over, and refuse passwords known from leaks";
 const FIX_TAKEN: &str = "end the sessions of the users that got in, and let them set new passwords";
+/// Addresses that make a neighbourhood.
+const ADDRESSES: u32 = 3;
 /// Logins of others that say how the service does.
 const OTHERS: u32 = 3;
 /// Login endpoints that are remembered.

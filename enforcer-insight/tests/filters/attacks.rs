@@ -60,6 +60,7 @@ fn logins(world: &mut World) -> Vec<Attack> {
     }
     vec![
         attack("stuffing", &["credential_stuffing"], &[u64::from(one.address)]),
+        attack("an account taken over by it", &["account_taken_over"], &[u64::from(one.address)]),
         attack("stuffing where all answers are 200", &["credential_stuffing"], &[two.device]),
         attack("spraying", &["password_spraying"], &[u64::from(three.address)]),
         attack("guessing", &["password_guessing"], &[four.device]),

@@ -2,7 +2,9 @@
 //! the same findings.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "helpers of tests")]
 
+mod anything;
 mod attacks;
+mod behaviour;
 mod documented;
 mod edges;
 mod memory;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use enforcer_insight::Call;
 use enforcer_insight::decide::{Course, Decider};
 use enforcer_insight::filters::{
-    Budget, Catalogue, Change, NoClasses, PlainTemplates, Runner, Seed, Tools, Wanted, WantedCell,
+    Budget, Catalogue, Change, Classes, NoClasses, PlainTemplates, Runner, Seed, Tools, Wanted, WantedCell,
 };
 use enforcer_insight::findings::{Finding, Findings, Noted};
 use enforcer_policy::document::Mode;
@@ -16,6 +16,11 @@ use super::traffic::{PARTNER, START, World};
 
 /// A runner with all filters on the bank.
 pub(crate) fn runner() -> Runner {
+    runner_with(&[], Arc::new(NoClasses))
+}
+
+/// The same with some parameters set: filter, name, text.
+pub(crate) fn runner_with(set_too: &[(&str, &str, &str)], classes: Arc<dyn Classes>) -> Runner {
     let catalogue = Catalogue::built_in();
     let mut wanted = Wanted::default();
     for entry in catalogue.iter() {
@@ -28,9 +33,12 @@ pub(crate) fn runner() -> Runner {
             }
             _ => {}
         }
+        for (_, name, text) in set_too.iter().filter(|(filter, _, _)| *filter == entry.name) {
+            cell.parameters.insert((*name).to_owned(), (*text).to_owned());
+        }
         wanted.set("bank", &entry.name, cell);
     }
-    let tools = Tools { seed: Seed::new([7, 11]), classes: Arc::new(NoClasses) };
+    let tools = Tools { seed: Seed::new([7, 11]), classes };
     // Without optimisation and beside other tests, time says nothing: the meter stands still.
     let mut runner = Runner::new(catalogue, tools, Box::new(PlainTemplates::new(2_048)), Budget::default());
     runner.apply(&wanted);
@@ -45,7 +53,11 @@ pub(crate) struct Outcome {
 }
 
 pub(crate) fn play(calls: &[Call]) -> Outcome {
-    let (mut runner, mut findings, mut decider) = (runner(), Findings::new(10_000), Decider::default());
+    play_with(runner(), calls)
+}
+
+pub(crate) fn play_with(mut runner: Runner, calls: &[Call]) -> Outcome {
+    let (mut findings, mut decider) = (Findings::new(10_000), Decider::default());
     let (mut made, mut ticked) = (Vec::new(), 0);
     for call in calls {
         let mut raised = runner.on_call(call, &mut || 0);

@@ -45,7 +45,7 @@ pub(crate) struct Who {
 }
 
 /// One call to be.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ask {
     pub(crate) method: &'static str,
     pub(crate) target: String,

@@ -5,9 +5,10 @@
 //! not heard, and a new thread takes its queue and all cells but that one. The old thread goes on burning a processor until its
 //! filter ends or the agent does; so this is done [`MOST`] times at most, and then the filters rest until the agent starts again.
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Builder;
 use std::time::Instant;
 
@@ -44,11 +45,23 @@ pub struct Supervisor {
     templates: Box<dyn Fn() -> Box<dyn Templates> + Send>,
     pulse: Arc<Pulse>,
     rescue: Rescue,
-    /// The turn that was seen at work last, and at how many checks.
-    stuck: (u64, u32),
+    thread: Thread,
+    stuck: Stuck,
     full: AtomicU64,
     lost: Lost,
 }
+
+/// A turn that was seen at work before.
+#[derive(Clone, Copy, Default)]
+struct Stuck {
+    turn: u64,
+    looks: u32,
+    /// Nanoseconds that the thread had taken of a processor at the first look.
+    from: u64,
+}
+
+/// Where the system tells of the filters' thread, once it has begun.
+type Thread = Arc<OnceLock<PathBuf>>;
 
 /// Something for the filters' thread.
 enum Work {
@@ -70,9 +83,9 @@ impl Supervisor {
         let (queue, works) = sync_channel(QUEUE);
         let works = Arc::new(Mutex::new(works));
         let (pulse, rescue) = (runner.pulse(), runner.rescue());
-        spawn(runner, Arc::clone(&works), Arc::clone(&listener))?;
-        let (stuck, full, lost) = ((0, 0), AtomicU64::new(0), Lost::default());
-        Ok(Self { queue, works, listener, templates, pulse, rescue, stuck, full, lost })
+        let thread = spawn(runner, Arc::clone(&works), Arc::clone(&listener))?;
+        let (stuck, full, lost) = (Stuck::default(), AtomicU64::new(0), Lost::default());
+        Ok(Self { queue, works, listener, templates, pulse, rescue, thread, stuck, full, lost })
     }
 
     /// Shows a call to the filters; one for which there is no room is counted and not shown.
@@ -101,18 +114,32 @@ impl Supervisor {
         }
     }
 
-    /// Looks whether the filter at work is still the same: called ten times a second. One that was so at [`PATIENCE`] looks in a row
-    /// is given up.
+    /// Looks whether the filter at work is still the same: called ten times a second. It is given up when it was so at [`PATIENCE`]
+    /// looks and its thread has worked all that time, or at [`SLEEPS`] looks whatever it did. A thread that only waits for a processor
+    /// on a busy host is not at fault.
     ///
     /// # Errors
     /// What the system says when there is no thread to be had: it is tried again at the next look.
     pub fn check(&mut self) -> io::Result<()> {
         let turn = self.pulse.at_work().unwrap_or_default();
-        self.stuck = if turn != 0 && turn == self.stuck.0 { (turn, self.stuck.1 + 1) } else { (turn, 0) };
-        if self.stuck.1 < PATIENCE || self.lost.resting {
+        if turn == 0 || turn != self.stuck.turn {
+            self.stuck = Stuck { turn, looks: 0, from: if turn == 0 { 0 } else { self.worked().unwrap_or_default() } };
             return Ok(());
         }
-        self.replace()
+        self.stuck.looks += 1;
+        let patient = self.stuck.looks < PATIENCE || (self.stuck.looks < SLEEPS && !self.has_worked());
+        if patient || self.lost.resting { Ok(()) } else { self.replace() }
+    }
+
+    /// True when the thread took the processor for long since the first look, or nobody can say.
+    fn has_worked(&self) -> bool {
+        self.worked().is_none_or(|nanos| nanos.saturating_sub(self.stuck.from) >= WORKED)
+    }
+
+    /// Nanoseconds of a processor that the thread has taken so far.
+    fn worked(&self) -> Option<u64> {
+        let text = std::fs::read_to_string(self.thread.get()?).ok()?;
+        text.split_ascii_whitespace().next()?.parse().ok()
     }
 
     fn replace(&mut self) -> io::Result<()> {
@@ -123,10 +150,10 @@ impl Supervisor {
         }
         let (pulse, rescue) = (runner.pulse(), runner.rescue());
         if !self.lost.resting {
-            spawn(runner, Arc::clone(&self.works), Arc::clone(&self.listener))?;
+            self.thread = spawn(runner, Arc::clone(&self.works), Arc::clone(&self.listener))?;
         }
         self.lost.abandoned += 1;
-        (self.pulse, self.rescue, self.stuck) = (pulse, rescue, (0, 0));
+        (self.pulse, self.rescue, self.stuck) = (pulse, rescue, Stuck::default());
         Ok(())
     }
 
@@ -136,9 +163,15 @@ impl Supervisor {
     }
 }
 
-fn spawn(mut runner: Runner, works: Arc<Mutex<Receiver<Work>>>, listener: Arc<dyn Listener>) -> io::Result<()> {
+fn spawn(mut runner: Runner, works: Arc<Mutex<Receiver<Work>>>, listener: Arc<dyn Listener>) -> io::Result<Thread> {
     let pulse = runner.pulse();
+    let thread = Thread::default();
+    let told = Arc::clone(&thread);
     let work = move || {
+        if let Ok(own) = std::fs::read_link("/proc/thread-self") {
+            // Only this thread tells.
+            let _ = told.set(PathBuf::from("/proc").join(own).join("schedstat"));
+        }
         let begin = Instant::now();
         let mut meter = move || u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
         tell(&mut runner, Vec::new(), Moment(0), &*listener);
@@ -157,7 +190,8 @@ fn spawn(mut runner: Runner, works: Arc<Mutex<Receiver<Work>>>, listener: Arc<dy
             tell(&mut runner, raised, now, &*listener);
         }
     };
-    Builder::new().name("filters".to_owned()).spawn(work).map(drop)
+    Builder::new().name("filters".to_owned()).spawn(work)?;
+    Ok(thread)
 }
 
 /// The next work; `None` when this thread is not waited for any more, or the supervisor is gone.
@@ -182,6 +216,10 @@ fn tell(runner: &mut Runner, raised: Vec<Raised>, now: Moment, listener: &dyn Li
 const QUEUE: usize = 4_096;
 /// Looks at the same turn before its filter is given up: at ten looks a second, less than a second in all.
 const PATIENCE: u32 = 8;
+/// Looks after which a filter that does not even work is given up.
+const SLEEPS: u32 = 100;
+/// Nanoseconds of a processor in one turn that no filter needs.
+const WORKED: u64 = 400_000_000;
 /// Threads that are abandoned before the filters rest.
 const MOST: u32 = 2;
 

@@ -16,7 +16,8 @@ impl<F: FnMut() -> u64> Meter for F {
 /// What one filter on one service may cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
-    /// Nanoseconds of a single call or tick. Much more than any needs: a busy host may take the processor away meanwhile.
+    /// Nanoseconds of a single call or tick that are too many, at the [`Budget::STRIKES`]th time within [`Budget::CALLS`] calls: a busy
+    /// host may take the processor away for as long, now and then.
     pub worst: u64,
     /// Nanoseconds of a call on average, over [`Budget::CALLS`] calls.
     pub mean: u64,
@@ -34,6 +35,8 @@ impl Default for Budget {
 impl Budget {
     /// Calls over which the average is taken.
     pub const CALLS: u64 = 1_000;
+    /// Calls that took too long, before the filter is stopped.
+    pub const STRIKES: u32 = 3;
     /// Calls after which memory is asked for.
     pub(super) const ASKS: u64 = 256;
 }

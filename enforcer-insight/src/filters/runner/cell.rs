@@ -26,6 +26,8 @@ pub(super) struct Running {
     out: Out,
     /// Memory is to be asked for.
     asks: bool,
+    /// Calls since the mark that took too long.
+    strikes: u32,
 }
 
 /// The filter came back, or panicked.
@@ -42,8 +44,19 @@ impl Running {
     ) -> (Self, Notice) {
         let (name, service) = (entry.name.clone(), Arc::clone(service));
         let (spent, mark, out) = Default::default();
-        let mut cell =
-            Self { name, service, mode, parameters, filter: None, stopped: None, spent, mark, out, asks: true };
+        let mut cell = Self {
+            name,
+            service,
+            mode,
+            parameters,
+            filter: None,
+            stopped: None,
+            spent,
+            mark,
+            out,
+            asks: true,
+            strikes: 0,
+        };
         let change = cell.make(entry, tools);
         let notice = cell.notice(change);
         (cell, notice)
@@ -52,7 +65,7 @@ impl Running {
     fn make(&mut self, entry: &Entry, tools: &Tools) -> Change {
         let made = catch_unwind(AssertUnwindSafe(|| (entry.make)(&self.parameters, tools)));
         (self.filter, self.stopped) = made.map_or((None, Some(Stopped::Panicked)), |filter| (Some(filter), None));
-        (self.spent, self.mark) = Default::default();
+        (self.spent, self.mark, self.strikes) = Default::default();
         self.stopped.map_or(Change::Started, Change::Stopped)
     }
 
@@ -70,6 +83,7 @@ impl Running {
             mark,
             out,
             asks: false,
+            strikes: 0,
         }
     }
 
@@ -177,7 +191,8 @@ impl Running {
         if told.is_err() {
             return Some(Stopped::Panicked);
         }
-        if nanos > budget.worst {
+        self.strikes += u32::from(nanos > budget.worst);
+        if nanos > budget.worst && self.strikes >= Budget::STRIKES {
             return Some(Stopped::TooSlow { nanos });
         }
         if std::mem::take(&mut self.asks) || self.spent.calls.is_multiple_of(Budget::ASKS) {
@@ -191,7 +206,7 @@ impl Running {
             return None;
         }
         let mean = (self.spent.nanos - self.mark.nanos) / calls;
-        self.mark = self.spent;
+        (self.mark, self.strikes) = (self.spent, 0);
         (mean > budget.mean).then_some(Stopped::TooSlow { nanos: mean })
     }
 

@@ -140,7 +140,9 @@ fn one_that_is_too_slow_is_stopped() {
     let mut runner = runner(catalogue());
     runner.apply(&on(&["slow", "good"]));
     changes(&mut runner);
-    (0..5).for_each(|_| drop(show(&mut runner)));
+    (0..4).for_each(|_| drop(show(&mut runner)));
+    assert_eq!(changes(&mut runner), [], "twice may be the host's fault");
+    show(&mut runner);
     let nanos = 1_000_000_000;
     assert_eq!(changes(&mut runner), [("slow".to_owned(), Change::Stopped(Stopped::TooSlow { nanos }))]);
     runner.apply(&on(&["sluggish", "good"]));
