@@ -8,6 +8,7 @@
 
 mod call;
 
+pub mod content;
 pub mod http;
 
 pub use call::{Answer, AnswerHead, Call, body};
