@@ -7,8 +7,10 @@
 #![forbid(unsafe_code)]
 
 mod call;
+mod pattern;
 
 pub mod content;
 pub mod http;
+pub mod injection;
 
 pub use call::{Answer, AnswerHead, Call, body};
