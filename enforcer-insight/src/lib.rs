@@ -9,6 +9,7 @@
 mod call;
 mod pattern;
 
+pub mod classes;
 pub mod content;
 pub mod http;
 pub mod injection;
