@@ -52,7 +52,7 @@ fn end_rule(reading: &[u8], listed: bool, evidence: &mut Evidence) {
         matches!(reading.get(at), Some(b';' | b'|')) && reading.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
     let fenced = reading.get(at) == Some(&b'`') && is_spoken_around(reading, at);
     let named = joined && tight;
-    if !(named || fenced || super::text::prose(before) >= 2) {
+    if !(named || fenced || super::text::prose(before) >= 2 || words(before) >= 4) {
         evidence.add("command-at-end", 66, reading, at);
     }
 }
@@ -143,13 +143,21 @@ macro_rules! sure {
 macro_rules! words {
     () => {
         r"(?:cat|id|ls|dir|ping6?|sleep|type|set|ps|pwd|w|who|env|find|head|tail|more|less|sort|cut|touch|rm|mv|cp|kill|date|time|host|net|arp|route|last|df|du|
-        mount|test|python[\d.]*|perl|ruby|php|node|java|sh|cd|copy|del|start|mail|dig|reg|ssh|scp|ftp|timeout|wc|nl|uptime|halt|reboot|shutdown|history|rev|od|export|exec|eval|source|script|diff|tar|zip|gcc|man|vi|ed|lua|read|passwd|su|dd|ln|stat|file|split|join|paste|service|systemctl|lynx|links|get|rundll|ver|vol|attrib|query)"
+        mount|test|python[\d.]*|perl|ruby|php|node|java|sh|cd|copy|del|start|mail|dig|reg|ssh|scp|ftp|timeout|wc|nl|uptime|halt|reboot|shutdown|history|rev|od|export|exec|eval|source|script|diff|tar|zip|gcc|man|vi|ed|lua|read|passwd|su|dd|ln|stat|file|split|join|paste|service|systemctl|lynx|links|get|rundll|ver|vol|attrib|query|tr|uniq|dmesg|locate|finger)"
     };
 }
 
 static CODE: LazyLock<Rules> = LazyLock::new(|| Rules::new(&PROGRAMS));
 
-const SHELL: [Rule; 15] = [
+const SHELL: [Rule; 16] = [
+    (
+        "command-on-target",
+        75,
+        concat!(
+            begin!(),
+            r"[a-z0-9_.-]{2,20}\s[^;|&]{0,60}(?:/etc/(?:passwd|shadow|hosts|group)|/proc/self|<\s*/|\.ssh/|\.bash_history)"
+        ),
+    ),
     ("command-behind-sign", 80, concat!(begin!(), sure!(), r"(?:\.exe)?(?:[\s;|&<>`)'\x22}\\$\#%]|//|$)")),
     (
         "command-with-argument",
@@ -157,7 +165,7 @@ const SHELL: [Rule; 15] = [
         concat!(
             begin!(),
             words!(),
-            r"(?:\.exe)?(?:[\s+]+(?:-{1,2}[a-z0-9]|aux\b|/|[0-9]|\$|\*|~|[a-z]:|\.|'|\x22|%|>|<|&|http|[a-z0-9_-]+\.[a-z]{2,}|[\w.]*/)|[<>][\s&(]*[\w/.]|[;&|]\s*(?:",
+            r"(?:\.exe)?(?:[\s+]+(?:-{1,2}[a-z0-9]|aux\b|/|[0-9]|\$|\*|~|[a-z]:|\.|'|\x22|%|>|<|&|http|\w+@|[a-z0-9_-]+\.[a-z]{2,}|[\w.]*/)|[<>][\s&(]*[\w/.]|[;&|]\s*(?:",
             "cat|ls|id|whoami|echo))"
         ),
     ),

@@ -72,8 +72,10 @@ fn climbing(climb: &Climb, at: usize, slashed: &[u8], text: &Text<'_>, evidence:
     let target = slashed.get(climb.end..).unwrap_or_default();
     let source = SOURCES.iter().any(|end| target.ends_with(end.as_bytes())) || target.is_empty();
     let in_path = text.place == Place::Path;
+    let bare = slashed.iter().all(|byte| b"./".contains(byte));
     let weight = match climb.depth {
         0 => 0,
+        2.. if bare => 60,
         1 => 20,
         2 => 35,
         3 if source => 40,
@@ -83,7 +85,7 @@ fn climbing(climb: &Climb, at: usize, slashed: &[u8], text: &Text<'_>, evidence:
     };
     evidence.add("path-climbs", weight + if in_path && weight >= 35 && !source { 20 } else { 0 }, text.raw, at);
     if climb.hidden > 0 {
-        evidence.add("path-climbs-hidden", if climb.hidden >= 2 { 62 } else { 45 }, text.raw, at);
+        evidence.add("path-climbs-hidden", if climb.hidden >= 2 { 62 } else { 30 }, text.raw, at);
     }
     if in_path && text.name != WHOLE_PATH && climb.depth >= 1 && !source {
         evidence.add("path-climbs-in-segment", if climb.depth == 1 { 30 } else { 60 }, text.raw, at);

@@ -7,7 +7,10 @@ use super::grammar::{Grammar, Random, text};
 /// An attack of this class; letters change case where its language does not mind.
 pub(crate) fn tuned(class: Class, random: &mut Random) -> String {
     let start = if random.below(3) == 0 { "other" } else { "attack" };
-    let attack = text(start, grammar(class), random);
+    let attack = match (class, random.below(4)) {
+        (Class::Command, 0) => text("command-seen", super::attacks_held::HELD, random),
+        _ => text(start, grammar(class), random),
+    };
     vary(class, attack, random)
 }
 

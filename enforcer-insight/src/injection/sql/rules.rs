@@ -19,11 +19,10 @@ pub(super) fn bare(shape: &Shape, text: &Text<'_>) -> Evidence {
 /// The rules that a value behind a quote at `at` matches; behind a later quote than the first, only the strong.
 pub(super) fn quoted(shape: &Shape, text: &Text<'_>, at: usize, first: bool) -> Evidence {
     let mut evidence = Evidence::default();
-    // A word right behind the quote is what was quoted.
-    let spaced = !text.lower.get(at + 1).is_some_and(u8::is_ascii_alphabetic) && text.prose_before(at) < 3;
+    let spaced = !is_quoted_word(&text.lower, at) && !is_phrase(text, at);
     let ended = shape.kinds.last().is_some_and(|last| b"$#".contains(last));
     QUOTED.add(&shape.kinds, &mut evidence, |weight, _| {
-        if (first && (spaced || weight >= 80)) || (ended && weight >= 80) { weight } else { 0 }
+        if (first && (spaced || weight >= 85)) || (ended && weight >= 80) { weight } else { 0 }
     });
     if first
         && text.lower.get(at) == Some(&b'\'')
@@ -33,6 +32,20 @@ pub(super) fn quoted(shape: &Shape, text: &Text<'_>, at: usize, first: bool) -> 
         evidence.add("sql-implicit", 55, text.raw, at);
     }
     shown(evidence, text, at)
+}
+
+/// True when what stands before the quote is prose; before double quotes, as in searches, one blank is enough.
+fn is_phrase(text: &Text<'_>, at: usize) -> bool {
+    let before = text.lower.get(..at).unwrap_or_default();
+    let double = text.lower.get(at) == Some(&b'"');
+    text.prose_before(at) >= 3 || (double && before.contains(&b' '))
+}
+
+/// True when the quote at `at` and the next of its kind hold a word: then that is what was quoted.
+fn is_quoted_word(text: &[u8], at: usize) -> bool {
+    let behind = text.get(at + 1..).unwrap_or_default();
+    let length = behind.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(behind.len());
+    length > 0 && behind.get(length) == text.get(at)
 }
 
 /// True when names do not follow each other, as they do in prose.
@@ -68,25 +81,29 @@ const BARE_RULES: [Rule; 25] = [
     (
         "sql-tautology-ended",
         75,
-        r"^[(),]*[wnsv]{0,3}\)*&[!(]*(?:[wn](?:c[!(]*[nsvw$])?\)*\#|n(?:c[!(]*[nsvw$])?\)*;)|^&[!(]*wcg\(",
+        r"^[(),]*[wnsv]{0,3}\)*&[!(]*(?:[wn](?:c[!(]*[nsvw$])?\)*\#|n(?:c[!(]*[nsvw$])?\)*;)|^&[!(]*wcg\(|^\(*n\)*(?:&[!(]*[nsv]\)*)+\#",
     ),
     ("sql-number-condition", 65, r"^\(*[nsv]\)*&[!(]*[wm]c[!(]*[nsvw$(](?:$|[\#;)(])"),
     ("sql-union", 90, r"^\(*[wnsv]{0,2}\)*;?\(*U\(*E\(*(?:[nsvmVo$](?:[,f\#;)oc&]|$)|w[,f\#;)]|[gtx]\(|E|$)"),
-    ("sql-union-start", 75, r"^[(),]*[ns]?[,ns)]*U\(*(?:E[ns]|q|$)|^[^wp?]*[ns)]U\(*E\(*[nsvgt$Vmo]"),
+    ("sql-union-start", 75, r"^[(),]*[ns]?[,ns)]*U\(*(?:E[ns]|q|$)|^[^wp?]*[nsv)]U\(*E\(*[nsvgt$Vmo]"),
     ("sql-stacked", 85, r"^\(*[wnsv]{0,2}\)*;+[;(]*(?:Y|S(?:[\#;h(,cs$)_ql]|e|$)|z(?:$|[wl\#;]))"),
     ("sql-stacked-select", 80, r"^\(*[wnsv]?\)*;+\(*E\(*(?:[gt]\(|x\(.*\#|[nsvV$]|w?o?f[wm])"),
     ("sql-stacked-call", 80, r"^\(*[wnsv]?\)*;+.{0,4}t\("),
     ("sql-statement", 80, r"^[(),]*[nsw]?[),ns]*;?Y"),
-    ("sql-statement-ended", 70, r"^[()]*[ns]?\)*S[^p?]*\#"),
+    (
+        "sql-statement-ended",
+        70,
+        r"^[()]*[ns]?\)*S[^p?]*\#|^g\([nsv]c[nsv]|^\(*[gx]\([^p?]*\(E[^p?]*f|;+g\([^?p]*\),?[ESYRD]",
+    ),
     (
         "sql-call",
         75,
         r"^\(*(?:(?:[nsvV]\)*|w)[&oc,;(!kET][&oc,;(!kEbsnvVT]*)?[(&oc,;!kEbsnvVgxT)]*t\((?:[nsvVgE(xt]|\))",
     ),
-    ("sql-function", 65, r"^\(*[wnsv]?\)*&[!(]*g\("),
+    ("sql-function", 65, r"^[(),]*[wnsv]?[),]*&[!(]*[gt]\("),
     ("sql-function-compared", 70, r"^\(*[wnsv]?\)*&[!(on]*g\(.*\)c[(nsvw$gx]|^\(*[ns]\)*&[!(on]*x\(.*\)c[(nsv$gx]"),
     ("sql-subselect", 85, r"^\(*[nsvw]?\)*[&oc,;k][&oc,nsvw!(i]*\(E\(*(?:[nsvVwmob](?:[,f\#;)o]|$)|[gtx]\(|\(|b|E)"),
-    ("sql-subselect-alone", 65, r"^\(+E[^;]*f[wm](?:[)\#;h,&]|$)"),
+    ("sql-subselect-alone", 65, r"^\(+E[^;]*f[wm](?:[)\#;h,&lk]|$)"),
     ("sql-select-joined", 60, r"^\(*[ns]\)*[&oc,]E(?:[gtxV]|\(|.*f[wm])"),
     ("sql-case", 70, r"^\(*[nsvw]?\)*[&oc,k(][!(]*b.*b.*b"),
     ("sql-clause", 70, r"^\(*[ns]\)*k\(*(?:[nx(](?:[\#,;)c]|$)|[nw]\#|w[,c])|^k\(*n(?:,n)*\#?$|^knc[n(]"),
@@ -99,21 +116,25 @@ const BARE_RULES: [Rule; 25] = [
     (
         "sql-insert-broken",
         60,
-        r"^[nsv]\),\(+[nsvgt].*\#$|^\((?:[^wp?c]|w[^ws])*[gx](?:[^wp?c]|w[^ws])*\)\#$|h[nsv]c[nsv]&[!(]*[nsv]c[nsv]",
+        r"^[nsv]\),\(+[nsvgt].*\#$|^\((?:[^wp?c]|w[^ws])*[gxsvE&](?:[^wp?c]|w[^ws])*\)\#$|h[nsv]c[nsv]&[!(]*[nsv]c[nsv]",
     ),
 ];
 
 /// Of values behind a quote: the string it closes comes first.
 const QUOTED_RULES: [Rule; 29] = [
     ("sql-tautology", 95, r"^s\)*[&][!(]*[nsvV$]c[!(]*[nsv$V(wgtx]"),
-    ("sql-condition", 75, r"^s\)*&[!(]*[wm]c"),
+    ("sql-condition", 75, r"^s\)*&[!(]*(?:[wmT]c|[ns]o\$$)"),
     ("sql-truth", 75, r"^s\)*&[!(]*[nvswm$][)]*[\#;]|^s\)*&[!(]*[nvwm]\)*&[!(]*\$$"),
     ("sql-open-or", 65, r"^s\)*&[!(]*\$$"),
     ("sql-union", 95, r"^s\)*[\#;]?\(*U\(*(?:E|q)"),
-    ("sql-stacked", 95, r"^s\)*;+[;(]*[SYN]"),
+    ("sql-stacked", 95, r"^s\)*;+[;(b]*[SYN]"),
     ("sql-stacked-select", 90, r"^s\)*;+\(*E\(*(?:[gtx]\(|[nsvV$o]|w?f[wm]|w[,])"),
     ("sql-stacked-call", 85, r"^s\)*;+.{0,4}t\("),
-    ("sql-statement", 85, r"^s\)*\(*(?:Y|S[^p?]*\#|N[^p?]*[\#;])"),
+    (
+        "sql-statement",
+        85,
+        r"^s\)*\(*(?:Y|S[^p?]*\#|N[^p?]*[\#;]|E[^p?]*(?:m|f[wm][^p?]*\#)|i!?\(|;+g\([^?p]*\),?[ESYRD])",
+    ),
     ("sql-call", 92, r"^s\)*[&oc,;(!kET][&oc,;(!kEbsnvVwmT]*[(&oc,;!kEbsnvVgxT]*t\("),
     ("sql-function", 85, r"^s\)*[&][!(on]*g\("),
     ("sql-function-other", 65, r"^s\)*[&][!(on]*x\("),

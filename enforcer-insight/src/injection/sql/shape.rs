@@ -147,7 +147,7 @@ impl<'a> Lexer<'a> {
         let behind = self.rest().get(length..).unwrap_or_default();
         let line = behind.iter().position(|byte| *byte == b'\n').unwrap_or(behind.len());
         let (comment, more) = behind.split_at(line);
-        if !more.trim_ascii().is_empty() && prose(comment) == 0 {
+        if !more.trim_ascii().is_empty() {
             // The statement goes on in the next line.
             self.at += length + line;
             return;
@@ -156,7 +156,7 @@ impl<'a> Lexer<'a> {
         let next = comment.first().copied().unwrap_or(b' ');
         let odd =
             if length == 2 { next.is_ascii_alphanumeric() || b">-\"".contains(&next) } else { b";#".contains(&next) };
-        let prosaic = tag || odd || prose(comment) >= 2 || (length == 1 && outer == Some(b'"'));
+        let prosaic = tag || odd || prose(comment) >= 2 || (length == 1 && outer == Some(b'"') && !self.at_blank());
         self.take(if prosaic { b'p' } else { b'#' }, self.text.len() - self.at);
     }
 

@@ -25,7 +25,10 @@ pub(super) fn function(word: &[u8]) -> u8 {
 }
 
 fn is_metadata(word: &[u8]) -> bool {
-    METADATA.iter().any(|begin| word.starts_with(begin.as_bytes()))
+    let named = word.iter().any(|byte| matches!(byte, b'_' | b'.' | b'$'))
+        || word.starts_with(b"sys")
+        || word.starts_with(b"msys");
+    (named || word == b"dual") && METADATA.iter().any(|begin| word.starts_with(begin.as_bytes()))
 }
 
 fn is_procedure(word: &[u8]) -> bool {
@@ -97,8 +100,9 @@ const DANGEROUS: [&str; 14] = [
 ];
 
 /// In order.
-const FUNCTIONS: [&str; 74] = [
+const FUNCTIONS: [&str; 99] = [
     "abs",
+    "array_to_string",
     "ascii",
     "bin",
     "bin_to_num",
@@ -114,6 +118,7 @@ const FUNCTIONS: [&str; 74] = [
     "concat_ws",
     "conv",
     "convert",
+    "cos",
     "count",
     "current_database",
     "current_setting",
@@ -140,6 +145,8 @@ const FUNCTIONS: [&str; 74] = [
     "is_member",
     "is_srvrolemember",
     "isnull",
+    "json_arrayagg",
+    "json_extract",
     "json_keys",
     "json_object",
     "lcase",
@@ -156,26 +163,47 @@ const FUNCTIONS: [&str; 74] = [
     "md5",
     "mid",
     "min",
+    "now",
     "nullif",
     "nvl",
     "ord",
+    "pi",
     "position",
+    "power",
+    "quote",
     "rand",
     "repeat",
     "replace",
     "reverse",
     "right",
+    "round",
     "row",
     "schema",
+    "sha1",
+    "sign",
+    "sin",
+    "space",
+    "sqrt",
+    "strcmp",
     "string_agg",
     "substr",
     "substring",
     "sum",
+    "sysdate",
     "system_user",
+    "tan",
+    "to_char",
+    "translate",
+    "trim",
+    "unhex",
+    "upper",
+    "user",
+    "version",
+    "xmlagg",
 ];
 
 /// In order.
-const WORDS: [(&str, u8); 123] = [
+const WORDS: [(&str, u8); 122] = [
     ("all", b'a'),
     ("alter", b'A'),
     ("and", b'&'),
@@ -235,7 +263,6 @@ const WORDS: [(&str, u8); 123] = [
     ("intersect", b'U'),
     ("into", b'J'),
     ("is", b'c'),
-    ("isnull", b'c'),
     ("join", b'j'),
     ("key", b'w'),
     ("left", b'w'),

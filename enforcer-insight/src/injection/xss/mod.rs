@@ -112,7 +112,14 @@ fn script_weight(tag: &Tag<'_>, text: &[u8]) -> u8 {
     let runs = script::is_script(content) || content.iter().any(|byte| b"(=`[;".contains(byte));
     let prose = super::text::prose(text.get(..tag.at).unwrap_or_default());
     match () {
-        () if tag.has(&[b"src", b"href", b"xlink:href"]) || runs => 92,
+        () if tag
+            .attributes
+            .iter()
+            .any(|one| one.name == b"src" || one.name == b"language" || one.name.ends_with(b"href"))
+            || runs =>
+        {
+            92
+        }
         () if prose == 0
             && content.trim_ascii().is_empty()
             && !text.get(..tag.at).unwrap_or_default().contains(&b' ') =>

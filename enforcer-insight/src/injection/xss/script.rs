@@ -85,7 +85,11 @@ const TABLE: [Rule; 13] = [
         r"['\x22`\\][\s)\]}]*(?:[;,+\-*/%|&^<>=?:!~{(\[]|\\n)[;,+\-*/%|&^<>=?:!~{(\[\s]*(?:(?:window|self|top|this|parent|globalthis|frames)\s*(?:\[|\.\s*(?:location|document|name|alert|opener|eval|confirm|prompt)\b)|document\s*[.\[]|location\s*=|
         [(\[]*(?:alert|confirm|prompt|eval|settimeout|setinterval|fetch|import|function|atob|onerror|throw|var\s|console\.log|new\s+image|string\.fromcharcode|\$\.get\w*|document|write|print)[)\]\s]*(?:\(|`|=|\.call|\.apply|\.constructor|\?\.))",
     ),
-    ("xss-script-assigned", 65, r"['\x22;]\s*\w{1,12}\s*=\s*(?:alert|confirm|prompt|eval)\s*[,;/)]"),
+    (
+        "xss-script-assigned",
+        65,
+        r"^(?:alert|confirm|prompt)\.(?:call|apply)\s*\(|['\x22;]\s*\w{1,12}\s*=\s*(?:alert|confirm|prompt|eval)\s*[,;/)]",
+    ),
     (
         "xss-script-alone",
         66,
