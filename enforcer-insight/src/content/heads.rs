@@ -37,6 +37,10 @@ pub(super) fn headers(headers: &[Header], found: &mut Collector) {
         } else if is_read(&name, &header.value) {
             found.take(Place::Header, &name, &header.value, Coding::Plain);
         }
+        if name == "referer" {
+            let query = until(&header.value, b'?').len();
+            pairs::read(Place::Header, &header.value.slice((query + 1).min(header.value.len())..), found);
+        }
     }
 }
 

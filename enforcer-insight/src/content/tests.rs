@@ -70,7 +70,7 @@ fn a_target_is_read_as_servers_decode_it() {
 #[test]
 fn headers_with_a_syntax_of_their_own_count_when_they_break_it() {
     let text = "GET / HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nAccept-Language: en\r\nUser-Agent: u\r\nRange: ${x}\r\n\
-                Cookie: a=1; b=%3C\r\nX-Id: 7\r\n\r\n";
+                Cookie: a=1; b=%3C\r\nX-Id: 7\r\nReferer: /x?q=%27\r\n\r\n";
     let expected = [
         "path / = /",
         "header accept-language = en",
@@ -79,6 +79,8 @@ fn headers_with_a_syntax_of_their_own_count_when_they_break_it() {
         "cookie a = 1",
         "cookie b = <",
         "header x-id = 7",
+        "header referer = /x?q=%27 | /x?q='",
+        "header q = '",
     ];
     assert_eq!(found(text), expected);
 }

@@ -150,21 +150,21 @@ fn look(text: &Text<'_>, best: &mut Vec<(Class, Evidence)>) {
 type Engine = fn(&Text<'_>) -> Evidence;
 
 /// Each class, the signs without any of which it cannot be, and its engine.
-const ENGINES: [(Class, u16, Engine); 11] = [
+const ENGINES: [(Class, u32, Engine); 11] = [
     (
         Class::Command,
         Sign::SHELL | Sign::PAREN | Sign::SLASH | Sign::ANGLE | Sign::DOLLAR | Sign::QUOTE,
         command::judge,
     ),
     (Class::Header, Sign::LINE | Sign::BACKSLASH, header::judge),
-    (Class::Ldap, Sign::PAREN | Sign::SHELL, ldap::judge),
+    (Class::Ldap, Sign::PAREN, ldap::judge),
     (Class::Lookup, Sign::DOLLAR, lookup::judge),
     (Class::NoSql, Sign::DOLLAR | Sign::QUOTE | Sign::SHELL | Sign::NAME, nosql::judge),
     (Class::Path, Sign::SLASH | Sign::BACKSLASH | Sign::DOTS | Sign::NUL, path::judge),
     (Class::Sql, Sign::QUOTE | Sign::PAREN | Sign::BLANK | Sign::SHELL | Sign::SLASH | Sign::DASHES, sql::judge),
     (Class::Ssrf, Sign::SLASH | Sign::BACKSLASH, ssrf::judge),
-    (Class::Template, Sign::BRACE | Sign::ANGLE | Sign::PAREN, template::judge),
-    (Class::Xss, Sign::ANGLE | Sign::QUOTE | Sign::PAREN | Sign::SHELL | Sign::COLON, xss::judge),
+    (Class::Template, Sign::BRACE | Sign::ANGLE | Sign::DOLLAR, template::judge),
+    (Class::Xss, Sign::ANGLE | Sign::QUOTE | Sign::CALL | Sign::COLON | Sign::EQUALS | Sign::BACKTICK, xss::judge),
     (Class::Xxe, Sign::ANGLE | Sign::NAME, xxe::judge),
 ];
 

@@ -4,13 +4,14 @@ use std::sync::LazyLock;
 
 use super::evidence::Evidence;
 use super::pattern::{Rule, Rules};
-use super::text::{Text, prose};
+use super::text::{Sign, Text, prose};
 
 /// What speaks for such a URL. Whoever writes about one, writes more than the URL; browsers name theirs in `Referer` and `Origin`.
 pub(super) fn judge(text: &Text<'_>) -> Evidence {
     static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::new(&TABLE));
     let mut evidence = Evidence::default();
-    if NAMES.contains(&text.name) {
+    let begins = text.lower.first().is_some_and(|first| matches!(first, b'/' | b'\\'));
+    if NAMES.contains(&text.name) || !(begins || text.has(Sign::COLON)) {
         return evidence;
     }
     let lower = folded(&text.lower);

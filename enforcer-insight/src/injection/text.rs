@@ -6,25 +6,29 @@ use crate::content::Place;
 pub(super) struct Sign;
 
 impl Sign {
-    pub(super) const QUOTE: u16 = 1;
-    pub(super) const ANGLE: u16 = 2;
-    pub(super) const PAREN: u16 = 4;
-    pub(super) const BRACE: u16 = 8;
-    pub(super) const DOLLAR: u16 = 16;
-    pub(super) const SLASH: u16 = 32;
-    pub(super) const BACKSLASH: u16 = 64;
-    pub(super) const LINE: u16 = 128;
+    pub(super) const QUOTE: u32 = 1;
+    pub(super) const ANGLE: u32 = 2;
+    pub(super) const PAREN: u32 = 4;
+    pub(super) const BRACE: u32 = 8;
+    pub(super) const DOLLAR: u32 = 16;
+    pub(super) const SLASH: u32 = 32;
+    pub(super) const BACKSLASH: u32 = 64;
+    pub(super) const LINE: u32 = 128;
     /// What parts commands.
-    pub(super) const SHELL: u16 = 256;
-    pub(super) const BLANK: u16 = 512;
-    pub(super) const DOTS: u16 = 1024;
-    pub(super) const DASHES: u16 = 2048;
-    pub(super) const NUL: u16 = 4096;
-    pub(super) const COLON: u16 = 8192;
+    pub(super) const SHELL: u32 = 256;
+    pub(super) const BLANK: u32 = 512;
+    pub(super) const DOTS: u32 = 1024;
+    pub(super) const DASHES: u32 = 2048;
+    pub(super) const NUL: u32 = 4096;
+    pub(super) const COLON: u32 = 8192;
     /// Its name is no plain word.
-    pub(super) const NAME: u16 = 16384;
+    pub(super) const NAME: u32 = 16384;
+    /// A parenthesis right behind a name.
+    pub(super) const CALL: u32 = 1 << 15;
+    pub(super) const EQUALS: u32 = 1 << 16;
+    pub(super) const BACKTICK: u32 = 1 << 17;
 
-    const fn of(byte: u8) -> u16 {
+    const fn of(byte: u8) -> u32 {
         match byte {
             b'\'' | b'"' => Self::QUOTE,
             b'<' | b'>' => Self::ANGLE,
@@ -34,7 +38,9 @@ impl Sign {
             b'/' => Self::SLASH,
             b'\\' => Self::BACKSLASH,
             b'\r' | b'\n' => Self::LINE | Self::BLANK | Self::SHELL,
-            b';' | b'|' | b'&' | b'`' | b'=' | b'^' => Self::SHELL,
+            b'=' => Self::EQUALS | Self::SHELL,
+            b'`' => Self::BACKTICK | Self::SHELL,
+            b';' | b'|' | b'&' | b'^' => Self::SHELL,
             b' ' | b'\t' | 0x0b | 0x0c | b'+' => Self::BLANK,
             b':' => Self::COLON,
             0 => Self::NUL | Self::BLANK,
@@ -50,7 +56,7 @@ pub(super) struct Text<'a> {
     pub(super) raw: &'a [u8],
     /// In lower case; each byte where it was.
     pub(super) lower: Vec<u8>,
-    pub(super) signs: u16,
+    pub(super) signs: u32,
 }
 
 impl<'a> Text<'a> {
@@ -62,6 +68,7 @@ impl<'a> Text<'a> {
             signs |= match (before, *byte) {
                 (b'.', b'.') => Sign::DOTS,
                 (b'-', b'-') => Sign::DASHES,
+                (b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b']' | b')', b'(') => Sign::CALL,
                 _ => 0,
             };
             before = *byte;
@@ -70,7 +77,7 @@ impl<'a> Text<'a> {
         Self { place, name, raw, lower, signs }
     }
 
-    pub(super) const fn has(&self, sign: u16) -> bool {
+    pub(super) const fn has(&self, sign: u32) -> bool {
         self.signs & sign != 0
     }
 
@@ -91,13 +98,13 @@ pub(super) fn prose(text: &[u8]) -> usize {
     flags.windows(2).filter(|pair| pair.iter().all(|flag| *flag)).count()
 }
 
-/// True for what names of parameters and fields are made of.
+/// True for what names of parameters and fields are made of; an inclusion in XML is told by its name.
 pub(super) fn is_plain(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]:/@".contains(&byte) || byte >= 0x80;
-    name.bytes().all(plain) || matches!(name, "!doctype" | "?" | "#")
+    (name.bytes().all(plain) && !name.contains(":include.@")) || matches!(name, "!doctype" | "?" | "#")
 }
 
-const SIGNS: [u16; 256] = {
+const SIGNS: [u32; 256] = {
     let mut table = [0; 256];
     let mut byte = 0_u8;
     loop {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use super::evidence::Evidence;
 use super::pattern::{Rule, Rules};
 use super::text::{Text, prose};
+use crate::content::Place;
 
 /// What speaks for an entity.
 pub(super) fn judge(text: &Text<'_>) -> Evidence {
@@ -22,7 +23,7 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
         RULES.add(&narrow, &mut evidence, |weight, _| weight);
     }
     let name = text.name.to_ascii_lowercase();
-    if name.contains("xi:include") && (name.ends_with("@href") || name.ends_with("@parse")) {
+    if text.place == Place::Xml && name.contains(":include.@") && !name.contains("@xmlns") {
         evidence.add("xxe-include", 85, text.raw, 0);
     }
     if name.ends_with("@xsi:schemalocation") && text.lower.windows(4).any(|four| four == b"file") {

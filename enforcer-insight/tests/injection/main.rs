@@ -125,6 +125,18 @@ fn processor_time() -> u64 {
 }
 
 #[test]
+fn documents_that_reach_outside_are_found() {
+    let hits = |body: &str| {
+        judge(&request(&place::post("text/xml", body))).into_iter().map(|hit| hit.class).collect::<Vec<_>>()
+    };
+    let entity = "<?xml version='1.0'?><!DOCTYPE a [<!ENTITY b SYSTEM 'file:///c'>]><a>&b;</a>";
+    assert!(hits(entity).contains(&Class::Xxe));
+    assert_eq!(hits("<a xmlns:xi='x'><xi:include href='b.xml'/></a>"), [Class::Xxe]);
+    assert_eq!(hits("<a><b c='1'>x&#39; or 1=1--</b></a>"), [Class::Sql]);
+    assert_eq!(hits("<a><b c='1'>Tom &amp; Ann</b><![CDATA[it's 5 < 6]]></a>"), []);
+}
+
+#[test]
 fn injection_measure() {
     let tuned = show("attacks that rules were tuned with", &recall(1, attacks::tuned));
     let held = show("attacks that rules were not tuned with", &recall(2, attacks::held));

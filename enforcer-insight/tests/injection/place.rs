@@ -39,7 +39,8 @@ fn get(target: &str, headers: &str) -> Call {
     parse(&format!("GET {target} HTTP/1.1\r\n{headers}User-Agent: {AGENT}\r\nAccept: text/html,*/*;q=0.8\r\n\r\n"), "")
 }
 
-fn post(kind: &str, body: &str) -> Call {
+/// A request with a body of this type.
+pub(crate) fn post(kind: &str, body: &str) -> Call {
     let head = format!(
         "POST /v1/search HTTP/1.1\r\nHost: shop.example\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
         body.len()
