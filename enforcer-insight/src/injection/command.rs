@@ -47,7 +47,7 @@ fn end_rule(reading: &[u8], listed: bool, evidence: &mut Evidence) {
     static END: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(ENDS));
     let Some((at, _)) = END.find(reading).filter(|_| !listed) else { return };
     let before = reading.get(..at).unwrap_or_default();
-    let joined = !before.is_empty() && before.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+    let joined = before.len() >= 3 && before.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
     let tight =
         matches!(reading.get(at), Some(b';' | b'|')) && reading.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
     let fenced = reading.get(at) == Some(&b'`') && is_spoken_around(reading, at);
@@ -128,7 +128,7 @@ const ENDS: &str = r"(?:[;|\n]|\|\||&&|^\s*&|`|\$\()[\s(]*(?:id|ls|dir|ps|pwd|en
 /// What shells begin commands behind, blanks and a folder.
 macro_rules! begin {
     () => {
-        r"(?:[;|\n\r`\x00]|&|\$\(|[<>]\(|\$\{)[\s({'\x22!@]*(?:\w{1,10}=\S{0,20}\s+)?(?:/?(?:[a-z0-9_.?*~-]+/){0,4})"
+        r"(?:[;|\n\r`\x00]|&|\$\(|[<>]\(|\$\{)[\s({'\x22!@+]*(?:\w{1,10}=\S{0,20}\s+)?(?:/?(?:[a-z0-9_.?*~-]+/){0,4})"
     };
 }
 /// Commands whose names are no English words.

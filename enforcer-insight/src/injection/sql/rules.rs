@@ -19,10 +19,11 @@ pub(super) fn bare(shape: &Shape, text: &Text<'_>) -> Evidence {
 /// The rules that a value behind a quote at `at` matches; behind a later quote than the first, only the strong.
 pub(super) fn quoted(shape: &Shape, text: &Text<'_>, at: usize, first: bool) -> Evidence {
     let mut evidence = Evidence::default();
-    let spaced = !is_quoted_word(&text.lower, at) && !is_phrase(text, at);
+    let phrase = is_phrase(text, at);
+    let spaced = !phrase && !is_quoted_word(&text.lower, at);
     let ended = shape.kinds.last().is_some_and(|last| b"$#".contains(last));
     QUOTED.add(&shape.kinds, &mut evidence, |weight, _| {
-        if (first && (spaced || weight >= 85)) || (ended && weight >= 80) { weight } else { 0 }
+        if (first && (spaced || weight >= 85)) || (ended && !phrase && weight >= 80) { weight } else { 0 }
     });
     if first
         && text.lower.get(at) == Some(&b'\'')
@@ -76,7 +77,7 @@ static BARE: LazyLock<Rules> = LazyLock::new(|| Rules::new(&BARE_RULES));
 static QUOTED: LazyLock<Rules> = LazyLock::new(|| Rules::new(&QUOTED_RULES));
 
 /// Of values as they stand.
-const BARE_RULES: [Rule; 25] = [
+const BARE_RULES: [Rule; 29] = [
     ("sql-tautology", 85, r"^[(),]*[wnsv]{0,3}[),]*&[!(]*[nsvV]c[!(]*[nsv$V(gt](?:[^w]|w[^w]|w?$)"),
     (
         "sql-tautology-ended",
@@ -87,7 +88,7 @@ const BARE_RULES: [Rule; 25] = [
     ("sql-union", 90, r"^\(*[wnsv]{0,2}\)*;?\(*U\(*E\(*(?:[nsvmVo$](?:[,f\#;)oc&]|$)|w[,f\#;)]|[gtx]\(|E|$)"),
     ("sql-union-start", 75, r"^[(),]*[ns]?[,ns)]*U\(*(?:E[ns]|q|$)|^[^wp?]*[nsv)]U\(*E\(*[nsvgt$Vmo]"),
     ("sql-stacked", 85, r"^\(*[wnsv]{0,2}\)*;+[;(]*(?:Y|S(?:[\#;h(,cs$)_ql]|e|$)|z(?:$|[wl\#;]))"),
-    ("sql-stacked-select", 80, r"^\(*[wnsv]?\)*;+\(*E\(*(?:[gt]\(|x\(.*\#|[nsvV$]|w?o?f[wm])"),
+    ("sql-stacked-select", 80, r"^\(*[wnsv]?\)*;+\(*E\(*(?:[gt]\(|x\(.*\#|[nsvV$b]|w?o?f[wmx])"),
     ("sql-stacked-call", 80, r"^\(*[wnsv]?\)*;+.{0,4}t\("),
     ("sql-statement", 80, r"^[(),]*[nsw]?[),ns]*;?Y"),
     (
@@ -103,8 +104,9 @@ const BARE_RULES: [Rule; 25] = [
     ("sql-function", 65, r"^[(),]*[wnsv]?[),]*&[!(]*[gt]\("),
     ("sql-function-compared", 70, r"^\(*[wnsv]?\)*&[!(on]*g\(.*\)c[(nsvw$gx]|^\(*[ns]\)*&[!(on]*x\(.*\)c[(nsv$gx]"),
     ("sql-subselect", 85, r"^\(*[nsvw]?\)*[&oc,;k][&oc,nsvw!(i]*\(E\(*(?:[nsvVwmob](?:[,f\#;)o]|$)|[gtx]\(|\(|b|E)"),
-    ("sql-subselect-alone", 65, r"^\(+E[^;]*f[wm](?:[)\#;h,&lk]|$)"),
+    ("sql-subselect-alone", 65, r"^\(+E[^;]*(?:f[wm](?:[)\#;h,&lk]|$)|fx\()|^\(ncn\)o"),
     ("sql-select-joined", 60, r"^\(*[ns]\)*[&oc,]E(?:[gtxV]|\(|.*f[wm])"),
+    ("sql-where", 72, r"^\(*[nsvw]\)+w?h[ns]c[ns]|^[ns]w?h[ns]c[ns](?:[^w]|$)"),
     ("sql-case", 70, r"^\(*[nsvw]?\)*[&oc,k(][!(]*b.*b.*b"),
     ("sql-clause", 70, r"^\(*[ns]\)*k\(*(?:[nx(](?:[\#,;)c]|$)|[nw]\#|w[,c])|^k\(*n(?:,n)*\#?$|^knc[n(]"),
     ("sql-clause-ended", 75, r"^\(*[wns]\)*(?:k[(nw]|l[n(]).*(?:\#|Jp|U)"),
@@ -113,6 +115,9 @@ const BARE_RULES: [Rule; 25] = [
     ("sql-metadata", 80, r"^[^p]*E[^p]*f\(*m"),
     ("sql-variable", 65, r"^\(*(?:[nsvw]?\)*[&oc,(!k][(&oc,!]*)?V(?:[,)oc&\#;]|$)"),
     ("sql-query", 70, r"^\(*E[^p?]*(?:f[wm(][^p?]*(?:&[ns]c[ns]|\#$)|t\(|U\(*E)"),
+    ("sql-grouped", 75, r"^\(*[nsvw]\)*&[!(]*n\)*k[gxnw(]"),
+    ("sql-row", 72, r"^[nsv]\)*,\(*[gtx]\([^?p]*\)c\(*E|^[ns]?\)*\(+E\(*b|^[ns]\)*\(+E\(*[bgt]"),
+    ("sql-stacked-other", 75, r"^\(*[wnsv]?\)*;+(?:g\([nsv]c[nsv]|Z[xgt]\()|^[nsv]\)*,\(*g\([nsv]c[nsv]"),
     (
         "sql-insert-broken",
         60,
@@ -121,14 +126,14 @@ const BARE_RULES: [Rule; 25] = [
 ];
 
 /// Of values behind a quote: the string it closes comes first.
-const QUOTED_RULES: [Rule; 29] = [
+const QUOTED_RULES: [Rule; 32] = [
     ("sql-tautology", 95, r"^s\)*[&][!(]*[nsvV$]c[!(]*[nsv$V(wgtx]"),
     ("sql-condition", 75, r"^s\)*&[!(]*(?:[wmT]c|[ns]o\$$)"),
     ("sql-truth", 75, r"^s\)*&[!(]*[nvswm$][)]*[\#;]|^s\)*&[!(]*[nvwm]\)*&[!(]*\$$"),
     ("sql-open-or", 65, r"^s\)*&[!(]*\$$"),
     ("sql-union", 95, r"^s\)*[\#;]?\(*U\(*(?:E|q)"),
     ("sql-stacked", 95, r"^s\)*;+[;(b]*[SYN]"),
-    ("sql-stacked-select", 90, r"^s\)*;+\(*E\(*(?:[gtx]\(|[nsvV$o]|w?f[wm]|w[,])"),
+    ("sql-stacked-select", 90, r"^s\)*;+\(*E\(*(?:[gtx]\(|[nsvV$ob]|w?f[wmx]|w[,])"),
     ("sql-stacked-call", 85, r"^s\)*;+.{0,4}t\("),
     (
         "sql-statement",
@@ -144,7 +149,7 @@ const QUOTED_RULES: [Rule; 29] = [
     ("sql-case", 80, r"^s\)*[&oc,(k][!(&oc]*b.*b"),
     ("sql-clause", 80, r"^s\)*k\(*[nwx(sv]"),
     ("sql-limit", 65, r"^s\)*l\(*n(?:[,\#l]|$|T)"),
-    ("sql-where", 60, r"^s\)*h[nwm(!]*c"),
+    ("sql-where", 80, r"^s\)*w?h[ns]c[ns]|^scww?\)+[&;\#uUckTY(]"),
     ("sql-outfile", 90, r"^s[^?p]*Jp[s$vn]"),
     ("sql-comment-ended", 75, r"^s\)*;?\#$|^s\)*&\#$"),
     ("sql-compared-ended", 75, r"^s\)*[oc]+[!(]*[nsvwm]\)*[\#;]|^s\)*[oc]+[!(]*[nsvw]\)*&[!(]*(?:[nsvwm]c|\$$|[gt]\()"),
@@ -153,6 +158,9 @@ const QUOTED_RULES: [Rule; 29] = [
     ("sql-assigned", 70, r"^s,w=?c[nsgtvx(]"),
     ("sql-metadata", 85, r"^s\)*[&oc;,U(!].*m"),
     ("sql-variable", 75, r"^s\)*[&oc,;].{0,3}V"),
+    ("sql-grouped", 85, r"^s\)*&[!(]*n\)*k[gxnw(]"),
+    ("sql-row", 78, r"^s\)*\(+E\(*[(bgtxnsv]"),
+    ("sql-stacked-other", 85, r"^s\)*[;,]+\(*(?:g\([nsv]c[nsv]|Z[xgt]\(|g\([^?p]*\(E)"),
     ("sql-closed", 55, r"^s\)+(?:;?\#$|&[^w]|;(?:[SYEtN\#z]|$))"),
     ("sql-ended-statement", 75, r"^s\)*;[^p?]*\#$"),
 ];

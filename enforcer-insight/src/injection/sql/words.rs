@@ -65,7 +65,7 @@ const METADATA: [&str; 26] = [
     "v$version",
 ];
 
-const DANGEROUS_BEGINS: [&str; 13] = [
+const DANGEROUS_BEGINS: [&str; 14] = [
     "ctxsys.",
     "dbms_",
     "gtid_sub",
@@ -75,6 +75,7 @@ const DANGEROUS_BEGINS: [&str; 13] = [
     "st_latfrom",
     "sys_eval",
     "sys_exec",
+    "user_lock.",
     "utl_",
     "xmltype",
     "xp_",
@@ -213,7 +214,7 @@ const WORDS: [(&str, u8); 122] = [
     ("between", b'c'),
     ("binary", b'_'),
     ("by", b'B'),
-    ("call", b'w'),
+    ("call", b'Z'),
     ("cascade", b'_'),
     ("case", b'b'),
     ("character", b'w'),

@@ -12,8 +12,10 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
     let mut evidence = Evidence::default();
     let clean: Vec<u8> = text.lower.iter().copied().filter(|byte| *byte != 0).collect();
     if text.has(Sign::ANGLE) {
-        for tag in tags::tags(&clean) {
-            element(&tag, &clean, &mut evidence);
+        elements(&clean, &mut evidence);
+        if clean.contains(&b'+') && !clean.contains(&b' ') {
+            let blank = |byte: &u8| if *byte == b'+' { b' ' } else { *byte };
+            elements(&clean.iter().map(blank).collect::<Vec<u8>>(), &mut evidence);
         }
     }
     inside(&clean, &mut evidence);
@@ -21,6 +23,12 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
         inside(&plain, &mut evidence);
     }
     evidence
+}
+
+fn elements(text: &[u8], evidence: &mut Evidence) {
+    for tag in tags::tags(text) {
+        element(&tag, text, evidence);
+    }
 }
 
 /// The places inside of a tag or a script.
@@ -99,7 +107,7 @@ fn attribute_rules(tag: &Tag<'_>, attribute: &Attribute<'_>, text: &[u8], eviden
     if attribute.name == b"attributename" && (value.starts_with(b"on") || value.ends_with(b"href")) {
         evidence.add("xss-animation", 80, text, tag.at);
     }
-    if attribute.name == b"srcdoc" || attribute.name == b"formaction" {
+    if [&b"srcdoc"[..], b"formaction", b"dataformatas"].contains(&attribute.name) {
         evidence.add("xss-document", 80, text, tag.at);
     }
 }
@@ -107,6 +115,7 @@ fn attribute_rules(tag: &Tag<'_>, attribute: &Attribute<'_>, text: &[u8], eviden
 /// A script tag that is only spoken of has no content and no source.
 fn script_weight(tag: &Tag<'_>, text: &[u8]) -> u8 {
     let content = behind(tag, text);
+    let closed = content.windows(8).any(|eight| eight == b"</script");
     let content =
         content.get(..content.windows(2).position(|two| two == b"</").unwrap_or(content.len())).unwrap_or_default();
     let runs = script::is_script(content) || content.iter().any(|byte| b"(=`[;".contains(byte));
@@ -120,6 +129,7 @@ fn script_weight(tag: &Tag<'_>, text: &[u8]) -> u8 {
         {
             92
         }
+        () if closed && prose < 3 && !content.is_empty() && super::text::prose(content) == 0 => 75,
         () if prose == 0
             && content.trim_ascii().is_empty()
             && !text.get(..tag.at).unwrap_or_default().contains(&b' ') =>

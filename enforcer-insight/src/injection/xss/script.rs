@@ -66,9 +66,9 @@ fn is_brackets(text: &[u8]) -> bool {
 
 /// Without blanks, that much of a URL is looked at.
 const LONGEST_SCHEME: usize = 64;
-const SCHEMES: [&str; 4] = ["javascript:", "vbscript:", "livescript:", "jscript:"];
+const SCHEMES: [&str; 5] = ["javascript:", "vbscript:", "livescript:", "jscript:", "mocha:"];
 
-const STYLES: &str = r"expression\s*(?:/\*.*?\*/)?\s*\(|javascript\s*:|-moz-binding\s*:|behaviou?r\s*:\s*url|vbscript\s*:|exp/\*|
+const STYLES: &str = r"expression\s*(?:/\*.*?\*/)?\s*\(|javascript\s*:|-moz-binding\s*:|behaviou?r\s*:\s*url|vbscript\s*:|exp\w*/\*|
     @import\s*['\x22]";
 
 const CALLS: &str = r"(?:alert|confirm|prompt|eval|settimeout|setinterval|fetch|import|atob|unescape|print|postmessage|fromcharcode|
