@@ -1,0 +1,80 @@
+//! Lines of heads. In: a reading. Out: whether a line of it would be a header of an answer, or of a mail. Never here: framing of the
+//! request itself, that is the HTTP room's.
+use std::sync::LazyLock;
+
+use super::evidence::Evidence;
+use super::pattern::{Rule, Rules};
+use super::text::{Text, prose};
+
+/// What speaks for a line. Bodies hold texts of many lines: there only headers that texts do not have count, behind a short line.
+pub(super) fn judge(text: &Text<'_>) -> Evidence {
+    static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::new(&TABLE));
+    static HEAD: LazyLock<Rules> = LazyLock::new(|| Rules::new(&IN_HEADS));
+    let mut evidence = Evidence::default();
+    let lower = &text.lower;
+    let weigh = |weight: u8, at: usize| {
+        let before = lower.get(..at).unwrap_or_default();
+        let lines = before.split(|byte| *byte == b'\n').count() - 1;
+        if prose(before) >= 3 || (text.place.is_body() && (lines > 2 || before.len() > 120)) {
+            weight / 2
+        } else {
+            weight
+        }
+    };
+    RULES.add(lower, &mut evidence, weigh);
+    if !text.place.is_body() {
+        HEAD.add(lower, &mut evidence, weigh);
+    }
+    evidence
+}
+
+macro_rules! line {
+    () => {
+        r"(?:\r\n?|\n|\\r\\n|\\n|%0d%0a|%0a|%0d)[\s\\rn]*"
+    };
+}
+
+const TABLE: [Rule; 4] = [
+    ("header-then-page", 55, r"^[^\s]{0,60}(?:\r\n){2,}<(?:html|script|body)"),
+    (
+        "header-of-answer",
+        85,
+        concat!(
+            line!(),
+            r"(?:set-cookie2?|location|content-length|content-type|content-disposition|transfer-encoding|x-xss-protection|refresh|access-control-[a-z-]+|x-forwarded-(?:for|host)|content-security-policy|last-modified|link|www-authenticate)\s*:|(?:\r\n?|\n|%0d%0a|%0a)\s*http/\d(?:\.\d)?\s+\d{3}\b"
+        ),
+    ),
+    (
+        "header-of-mail",
+        78,
+        concat!(
+            line!(),
+            r"(?:bcc|cc|to|mail\s+from|rcpt\s+to|reply-to|mime-version|x-mailer|content-transfer-encoding|return-path)\s*:\s*(?:<?[\w.+%-]+@|smtp|1\.0)|",
+            r"\r?\n\.\r?\n\s*(?:mail|rcpt|quit|data)"
+        ),
+    ),
+    (
+        "header-of-request",
+        85,
+        concat!(
+            line!(),
+            r"(?:get|post|put|delete|head|options|patch)\s+\S+\s+http/\d|",
+            r"(?:\r\n|\n)(?:auth|flushall|config\s+set|set\s+\S+\s+\d|slaveof|eval\s+['\x22])\s"
+        ),
+    ),
+];
+
+/// In paths, queries, headers and cookies no line has any business.
+const IN_HEADS: [Rule; 2] = [
+    (
+        "header-any",
+        80,
+        r"(?:\r\n?|\n)[\s]*(?:x-[a-z-]+|host|cookie|user-agent|connection|cache-control|server|etag|vary|pragma|expires|content-[a-z-]+|authorization|origin|referer|status|date|accept[a-z-]*)\s*:\s*\S",
+    ),
+    ("header-body", 75, r"(?:\r\n|\n|\r){2,}\s*<(?:html|script|body|h1|svg|img|iframe)"),
+];
+
+#[cfg(test)]
+pub(super) fn compiles() -> bool {
+    Rules::new(&TABLE).compiles() && Rules::new(&IN_HEADS).compiles()
+}

@@ -1,0 +1,172 @@
+//! The injection room: which values would act as code where a server puts them.
+//!
+//! In: [`Contents`] of a request. Out: a [`Hit`] for each value and class: how sure, the rules that fired, an excerpt without
+//! the sender's own words. Never here: where values stand in bytes, decisions.
+//!
+//! Each reading of a value goes through the engines whose signs it bears. All run in time linear in the value's length. To add
+//! a class: an engine in a file of its own, a line in [`ENGINES`], generators of attacks and of clean texts in the tests.
+#![forbid(unsafe_code)]
+
+mod command;
+mod evidence;
+mod header;
+mod ldap;
+mod lookup;
+mod nosql;
+mod path;
+mod pattern;
+mod sql;
+mod ssrf;
+mod template;
+mod text;
+mod xss;
+mod xxe;
+
+use crate::content::{Contents, Place, Value, WHOLE_PATH};
+use evidence::Evidence;
+use text::{Sign, Text};
+
+/// What a value would be run as.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// A command of a shell, or code of a program.
+    Command,
+    /// A line of a head of HTTP or of a mail.
+    Header,
+    /// A filter of a directory.
+    Ldap,
+    /// A lookup of a logging library.
+    Lookup,
+    /// An operator of a document database.
+    NoSql,
+    /// A file outside of its folder.
+    Path,
+    /// A statement of SQL.
+    Sql,
+    /// A URL that only the server can reach.
+    Ssrf,
+    /// An expression of a template.
+    Template,
+    /// A script in a page.
+    Xss,
+    /// An entity or inclusion of XML.
+    Xxe,
+}
+
+impl Class {
+    /// All of them, in their order.
+    pub const ALL: [Self; 11] = [
+        Self::Command,
+        Self::Header,
+        Self::Ldap,
+        Self::Lookup,
+        Self::NoSql,
+        Self::Path,
+        Self::Sql,
+        Self::Ssrf,
+        Self::Template,
+        Self::Xss,
+        Self::Xxe,
+    ];
+
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Header => "header",
+            Self::Ldap => "ldap",
+            Self::Lookup => "lookup",
+            Self::NoSql => "no-sql",
+            Self::Path => "path",
+            Self::Sql => "sql",
+            Self::Ssrf => "ssrf",
+            Self::Template => "template",
+            Self::Xss => "xss",
+            Self::Xxe => "xxe",
+        }
+    }
+}
+
+/// A value that would act as code.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Hit {
+    /// Where it stands.
+    pub place: Place,
+    /// Under which name, as [`Value::label`] shows it.
+    pub name: Box<str>,
+    /// As what it would be run.
+    pub class: Class,
+    /// From [`SURE`] to 100.
+    pub confidence: u8,
+    /// The rules that fired, in order.
+    pub rules: Vec<&'static str>,
+    /// What stands at the first of them, at most [`LONGEST_EXCERPT`] characters; words that no language knows are dots.
+    pub excerpt: Box<str>,
+}
+
+/// What is less sure is no hit.
+pub const SURE: u8 = 50;
+pub use evidence::LONGEST_EXCERPT;
+
+/// All hits of a request, in the order of its values and classes.
+pub fn judge(contents: &Contents) -> Vec<Hit> {
+    contents.values.iter().flat_map(judge_value).collect()
+}
+
+/// The hits of one value: at most one of each class, from the reading that is surest.
+pub fn judge_value(value: &Value) -> Vec<Hit> {
+    let mut best: Vec<(Class, Evidence)> = Vec::new();
+    for reading in &value.readings {
+        look(&Text::of(value.place, &value.name, reading), &mut best);
+    }
+    if !text::is_plain(&value.name) {
+        // A name can be the attack; its place in a body is no part of it.
+        look(&Text::of(value.place, &value.name, value.name.as_bytes()), &mut best);
+    }
+    best.sort_by_key(|(class, _)| *class);
+    best.into_iter().map(|(class, evidence)| evidence.hit(value, class)).collect()
+}
+
+/// Runs the engines whose signs a reading bears; keeps what is surer than what is there.
+fn look(text: &Text<'_>, best: &mut Vec<(Class, Evidence)>) {
+    let whole = text.place == Place::Path && text.name == WHOLE_PATH;
+    for (class, signs, engine) in &ENGINES {
+        if text.signs & signs == 0 || (whole && !matches!(class, Class::Path | Class::Header)) {
+            continue;
+        }
+        let evidence = engine(text);
+        if evidence.confidence() < SURE {
+            continue;
+        }
+        match best.iter_mut().find(|(known, _)| known == class) {
+            Some((_, known)) if known.confidence() >= evidence.confidence() => {}
+            Some((_, known)) => *known = evidence,
+            None => best.push((*class, evidence)),
+        }
+    }
+}
+
+type Engine = fn(&Text<'_>) -> Evidence;
+
+/// Each class, the signs without any of which it cannot be, and its engine.
+const ENGINES: [(Class, u32, Engine); 11] = [
+    (
+        Class::Command,
+        Sign::SHELL | Sign::PAREN | Sign::SLASH | Sign::ANGLE | Sign::DOLLAR | Sign::QUOTE,
+        command::judge,
+    ),
+    (Class::Header, Sign::LINE | Sign::BACKSLASH, header::judge),
+    (Class::Ldap, Sign::PAREN, ldap::judge),
+    (Class::Lookup, Sign::DOLLAR, lookup::judge),
+    (Class::NoSql, Sign::DOLLAR | Sign::QUOTE | Sign::SHELL | Sign::NAME, nosql::judge),
+    (Class::Path, Sign::SLASH | Sign::BACKSLASH | Sign::DOTS | Sign::NUL, path::judge),
+    (Class::Sql, Sign::QUOTE | Sign::PAREN | Sign::BLANK | Sign::SHELL | Sign::SLASH | Sign::DASHES, sql::judge),
+    (Class::Ssrf, Sign::SLASH | Sign::BACKSLASH, ssrf::judge),
+    (Class::Template, Sign::BRACE | Sign::ANGLE | Sign::DOLLAR, template::judge),
+    (Class::Xss, Sign::ANGLE | Sign::QUOTE | Sign::CALL | Sign::COLON | Sign::EQUALS | Sign::BACKTICK, xss::judge),
+    (Class::Xxe, Sign::ANGLE | Sign::NAME, xxe::judge),
+];
+
+#[cfg(test)]
+mod tests;

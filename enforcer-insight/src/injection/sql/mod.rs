@@ -1,0 +1,73 @@
+//! SQL. In: a reading. Out: the rules of [`rules`] that its shapes match: as it stands, and behind each of its first quotes.
+//! Never here: databases.
+mod fold;
+mod rules;
+mod shape;
+mod words;
+
+use super::evidence::Evidence;
+use super::text::{Sign, Text};
+use shape::{Shape, shape};
+
+/// Quotes of each kind that a value is tried behind.
+const MOST_QUOTES: usize = 3;
+
+/// What speaks for SQL: in the text, or where it has no blanks, in what it is with blanks for plus signs.
+pub(super) fn judge(text: &Text<'_>) -> Evidence {
+    let mut best = Evidence::default();
+    if text.lower.contains(&0xa0) {
+        let blank = |byte: &u8| if matches!(byte, 0xa0 | 0xc2) { b' ' } else { *byte };
+        look(&text.lower.iter().map(blank).collect::<Vec<u8>>(), text, &mut best);
+    } else {
+        look(&text.lower, text, &mut best);
+    }
+    if text.lower.contains(&b'+') && !text.lower.contains(&b' ') {
+        let blank = |byte: &u8| if *byte == b'+' { b' ' } else { *byte };
+        look(&text.lower.iter().map(blank).collect::<Vec<u8>>(), text, &mut best);
+    }
+    best
+}
+
+/// Judges a text as it stands, and behind its quotes.
+fn look(lower: &[u8], text: &Text<'_>, best: &mut Evidence) {
+    let bare = shape(lower, None);
+    keep(best, rules::bare(&bare, text));
+    note(&bare, text, best);
+    if text.has(Sign::QUOTE) {
+        for quote in [b'\'', b'"'] {
+            behind(quote, lower, text, best);
+        }
+    }
+}
+
+/// Tries the value behind its quotes. Behind the first all rules hold; behind later ones the strong, since text has pairs.
+fn behind(quote: u8, lower: &[u8], text: &Text<'_>, best: &mut Evidence) {
+    let quotes = lower.iter().enumerate().filter(|(_, byte)| **byte == quote).take(MOST_QUOTES);
+    for (number, (at, _)) in quotes.enumerate() {
+        let shape = shape(lower, Some((quote, at)));
+        keep(best, rules::quoted(&shape, text, at, number == 0));
+        note(&shape, text, best);
+    }
+}
+
+/// Comments that databases run, and comments between words of SQL, are no accident.
+fn note(shape: &Shape, text: &Text<'_>, best: &mut Evidence) {
+    let words = shape.kinds.iter().filter(|kind| b"&UEfShktg".contains(kind)).count();
+    if shape.conditional && words >= 1 {
+        best.add("sql-conditional-comment", 80, text.raw, 0);
+    }
+    if shape.comments >= 1 && words >= 2 && rules::is_dense(shape) {
+        best.add("sql-comment-blank", 55, text.raw, 0);
+    }
+}
+
+fn keep(best: &mut Evidence, evidence: Evidence) {
+    if evidence.confidence() > best.confidence() {
+        *best = evidence;
+    }
+}
+
+#[cfg(test)]
+pub(super) fn compiles() -> bool {
+    rules::compiles()
+}

@@ -1,0 +1,170 @@
+//! Attacks and what only looks like them, one line each; that all patterns compile; that nothing breaks the engines.
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::{Class, Hit, SURE, judge_value};
+use crate::content::{Coding, Place, Value, readings};
+
+fn hits(text: &str) -> Vec<Hit> {
+    let readings = readings(&Bytes::copy_from_slice(text.as_bytes()), Coding::Plain);
+    judge_value(&Value { place: Place::Query, name: "q".into(), readings })
+}
+
+fn classes(text: &str) -> Vec<Class> {
+    hits(text).into_iter().map(|hit| hit.class).collect()
+}
+
+#[test]
+fn every_pattern_compiles() {
+    let rooms = [
+        super::command::compiles(),
+        super::header::compiles(),
+        super::ldap::compiles(),
+        super::nosql::compiles(),
+        super::path::compiles(),
+        super::sql::compiles(),
+        super::ssrf::compiles(),
+        super::template::compiles(),
+        super::xss::compiles(),
+        super::xxe::compiles(),
+    ];
+    assert_eq!(rooms, [true; 10]);
+}
+
+/// One attack of each kind, at least: what it is, and as what it must be found.
+#[test]
+fn attacks_are_found() {
+    let cases: [(Class, &[&str]); 11] = [
+        (
+            Class::Command,
+            &[
+                "; cat /etc/passwd",
+                "8.8.8.8|whoami",
+                "$(sleep 5)",
+                "a`id`",
+                "x && w\\ho\\am\\i",
+                ";cat${IFS}/etc/passwd",
+                "<?php system('id');",
+            ],
+        ),
+        (Class::Header, &["x\r\nSet-Cookie: a=b", "/a\nLocation: //b.example", "a@b.example\r\nBcc: c@d.example"]),
+        (Class::Ldap, &["*)(uid=*))(|(uid=*", "admin)(&)", "x)(!(cn=y)"]),
+        (Class::Lookup, &["${jndi:ldap://a.example/b}", "${${::-j}${lower:N}di:rmi://a}", "${env:HOME}"]),
+        (Class::NoSql, &["{\"$ne\": null}", "' || '1'=='1", "';return true;var a='"]),
+        (
+            Class::Path,
+            &[
+                "../../../../etc/passwd",
+                "..%252f..%252fboot.ini",
+                "....//....//etc/shadow",
+                "/etc/passwd",
+                "php://filter/resource=a",
+            ],
+        ),
+        (
+            Class::Sql,
+            &[
+                "' or 1=1--",
+                "1 union select null,null",
+                "x'; drop table users--",
+                "1 and sleep(5)",
+                "\" or \"a\"=\"a",
+                "'||(select 1 from dual)||'",
+                "1/**/or/**/1=1",
+            ],
+        ),
+        (
+            Class::Ssrf,
+            &[
+                "http://169.254.169.254/latest/meta-data/",
+                "http://127.0.0.1:8080/x",
+                "gopher://a:1/_x",
+                "http://0x7f000001/",
+            ],
+        ),
+        (Class::Template, &["{{7*7}}", "${T(java.lang.Runtime)}", "<%= 3*3 %>", "{{''.__class__}}"]),
+        (
+            Class::Xss,
+            &[
+                "<script>alert(1)</script>",
+                "<img src=x onerror=a()>",
+                "\" onfocus=\"alert(1)",
+                "javascript:alert(1)",
+                "';alert(1)//",
+                "<a href=jav&#x61;script:a()>",
+            ],
+        ),
+        (Class::Xxe, &["<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///c'>]>", "<xi:include href=\"file:///a\"/>"]),
+    ];
+    for (class, texts) in cases {
+        for text in texts {
+            assert!(classes(text).contains(&class), "{} {text}: {:?}", class.name(), hits(text));
+        }
+    }
+}
+
+#[test]
+fn what_only_looks_like_attacks_is_none() {
+    let texts = [
+        "O'Brien",
+        "rock 'n' roll",
+        "select a table or drop by",
+        "and/or",
+        "it's 5 o'clock -- or so",
+        "I <3 you",
+        "x < 3 and y > 5",
+        "Q&A; R&D",
+        "../images/a.png",
+        "16\" or 18\"",
+        "5' 11\"",
+        "Use `ls -la` to list files",
+        "{{ user.name }}",
+        "${HOME}/bin",
+        "$(\"#id\").show()",
+        "https://x.example/a/../b?c=d",
+        "<p>Hi <b>Ann</b></p>",
+        "{\"a\":\"it's\"}",
+        "black & more",
+        "name;date;id",
+        "f(x) = (x+1)(x-1)",
+        "https://shop.example/?q=select",
+        "Mozilla/5.0 (X11; Linux x86_64) Gecko (KHTML, like Gecko)",
+        "Null",
+        "Robert'); the comic",
+        "JavaScript: the good parts",
+        "union select committee",
+        "--\nAnn\nTel: 1",
+    ];
+    for text in texts {
+        assert_eq!(hits(text), [], "{text}");
+    }
+}
+
+#[test]
+fn what_a_hit_says() {
+    let hit = hits("mary' OR 1=1 -- x").remove(0);
+    assert_eq!((hit.class, hit.place, &*hit.name), (Class::Sql, Place::Query, "q"));
+    assert_eq!((hit.confidence, &hit.rules[..]), (95, &["sql-tautology"][..]));
+    assert_eq!(&*hit.excerpt, "....' OR 0=0 -- .");
+}
+
+#[test]
+fn an_operator_in_a_name_is_found() {
+    let value = |name: &str, place| Value { place, name: name.into(), readings: vec![Bytes::from_static(b"1")] };
+    assert_eq!(judge_value(&value("user[$ne]", Place::Query))[0].class, Class::NoSql);
+    assert_eq!(judge_value(&value("filter.age.$gt", Place::Json))[0].class, Class::NoSql);
+    assert_eq!(judge_value(&value("$filter", Place::Query)), [], "other interfaces name their parameters so");
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_the_engines(bytes in proptest::collection::vec(any::<u8>(), 0..200), signs in "['\"<>(){}$;|&/\\\\. a-z=*#-]{0,200}") {
+        for text in [Bytes::from(bytes), Bytes::from(signs)] {
+            let value = Value { place: Place::Json, name: "a".into(), readings: readings(&text, Coding::Percent) };
+            let found = judge_value(&value);
+            prop_assert!(found.iter().all(|hit| hit.confidence >= SURE && !hit.rules.is_empty()));
+            prop_assert!(found.is_sorted_by(|one, two| one.class < two.class));
+            prop_assert_eq!(found, judge_value(&value));
+        }
+    }
+}
