@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::exposure::Classes;
 use super::state::Seed;
 use super::{Filter, Parameter, Parameters, Word};
-use super::{anomaly, contract, exposure, logins, protocol, record, resources, restriction, sessions, tokens, walking};
+use super::{
+    anomaly, contract, exposure, injection, logins, protocol, record, resources, restriction, sessions, tokens, walking,
+};
 use crate::findings::Risk;
 
 /// What filters are made with.
@@ -61,6 +63,7 @@ impl Catalogue {
             anomaly::entry(),
             contract::entry(),
             exposure::entry(),
+            injection::entry(),
             logins::entry(),
             protocol::entry(),
             record::entry(),
@@ -112,6 +115,6 @@ mod tests {
                 assert!(text || defaults.count(&parameter.name) > 0 || parameter.default == "0", "{}", parameter.name);
             }
         }
-        assert_eq!(Catalogue::built_in().iter().count(), 11);
+        assert_eq!(Catalogue::built_in().iter().count(), 12);
     }
 }

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Call;
+use crate::classes::classify;
+use crate::content;
+
 /// Places, fields and classes of one endpoint that are kept.
 pub const CLASSES: usize = 64;
 
@@ -38,6 +42,27 @@ impl Place {
 pub struct Classes(BTreeMap<(Place, Box<str>, Box<str>), u64>);
 
 impl Classes {
+    /// What stands in a call, by the rooms `content` and `classes`.
+    pub fn of(call: &Call) -> Self {
+        let mut all = Self::default();
+        for found in classify(&content::request(call)) {
+            let place = match found.place {
+                content::Place::Path | content::Place::Query => Place::Url,
+                content::Place::Cookie | content::Place::Header => Place::Header,
+                content::Place::Form
+                | content::Place::Json
+                | content::Place::Multipart
+                | content::Place::Text
+                | content::Place::Xml => Place::Request,
+            };
+            all.note(place, &found.name, found.class.name(), found.count.into());
+        }
+        for found in call.answer.iter().flat_map(|answer| classify(&content::answer(answer))) {
+            all.note(Place::Answer, &found.name, found.class.name(), found.count.into());
+        }
+        all
+    }
+
     /// Takes what was found in one field; 1 when there is no room for it.
     pub fn note(&mut self, place: Place, field: &str, class: &str, count: u64) -> u64 {
         let key = (place, field.into(), class.into());

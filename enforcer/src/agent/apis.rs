@@ -53,7 +53,7 @@ impl Core {
         self.apis.changed = true;
         match call_of(exchange, service.into(), time) {
             Some(call) => {
-                self.apis.inventory.take(&call, &Classes::default(), self.key);
+                self.apis.inventory.take(&call, &Classes::of(&call), self.key);
                 self.show(call);
             }
             None => self.apis.unread += 1,
