@@ -34,8 +34,9 @@ fn shell(reading: &[u8], evidence: &mut Evidence) {
     RULES.add(reading, evidence, |weight, at| {
         let before = reading.get(..at).unwrap_or_default();
         let fenced = fenced && reading.get(at) == Some(&b'`');
-        let quoted = fenced && is_spoken_around(reading, at);
-        let piped = reading.get(at) == Some(&b'|') && is_line(before);
+        let named = at == 0 && reading.first() == Some(&b'/') && !reading.contains(&b' ');
+        let quoted = named || fenced && is_spoken_around(reading, at);
+        let piped = reading.get(at).is_some_and(|sign| b"|;&".contains(sign)) && is_line(before);
         let spoken = quoted || piped || super::text::prose(before) >= 3 || words(before) >= 4;
         if spoken || (listed && weight < 80) { weight / 3 } else { weight }
     });
@@ -76,8 +77,7 @@ fn is_line(before: &[u8]) -> bool {
     LINE.matches(before)
 }
 
-const LINES: &str =
-    r"^(?:\S*[$\#]\s+)?(?:ls|cat|ps|grep|find|curl|du|df|dmesg|history|git|docker|kubectl|journalctl|sudo)\s";
+const LINES: &str = r"^(?:\S*[$\#]\s+)?(?:ls|cat|ps|grep|find|curl|du|df|dmesg|history|git|docker|kubectl|journalctl|sudo|cd|npm|npx|yarn|make|cargo|go|pip|apt|export|mkdir|for|if|while)\s";
 
 /// Three parts or more of single words with the same sign between them: a list, a table, a query.
 fn is_list(text: &[u8]) -> bool {
@@ -184,7 +184,7 @@ const SHELL: [Rule; 16] = [
             sure!(),
             "|",
             words!(),
-            r")\s+(?:\S+\s+){0,4}(?:/etc/|/proc/|c:[\\/]|-[a-z]\s+/|/var/|\.\./|https?://|/dev/|\.bash_|~/)"
+            r")\s+(?:\S+\s+){0,4}(?:/etc/|/proc/|c:[\\/]|-[a-z]\s+/|/var/|\.\./|/dev/|\.bash_|~/)"
         ),
     ),
     (

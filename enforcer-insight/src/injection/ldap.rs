@@ -10,14 +10,21 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
     static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::new(&TABLE));
     let mut evidence = Evidence::default();
     let lower = &text.lower;
+    let whole = is_whole(lower);
     RULES.add(lower, &mut evidence, |weight, at| {
         let before = lower.get(..at).unwrap_or_default();
         // An own filter opens what it closes; one that is broken out of does not.
         let count = |sign: u8| before.split(|byte| *byte == sign).count();
         let own = count(b'(') > count(b')');
-        if super::text::prose(before) >= 2 || own { weight / 2 } else { weight }
+        if super::text::prose(before) >= 2 || own || whole { weight / 2 } else { weight }
     });
     evidence
+}
+
+/// True for a filter of its own: it opens first, and closes all that it opens.
+fn is_whole(text: &[u8]) -> bool {
+    let count = |sign: u8| text.iter().fold(0_usize, |sum, byte| sum + usize::from(*byte == sign));
+    text.starts_with(b"(") && text.ends_with(b")") && count(b'(') == count(b')') && !text.starts_with(b"()")
 }
 
 const TABLE: [Rule; 8] = [

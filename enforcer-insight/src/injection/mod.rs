@@ -22,7 +22,9 @@ mod text;
 mod xss;
 mod xxe;
 
-use crate::content::{Contents, Place, Value, WHOLE_PATH};
+use bytes::Bytes;
+
+use crate::content::{Coding, Contents, Place, Value, WHOLE_PATH, readings};
 use evidence::Evidence;
 use text::{Sign, Text};
 
@@ -119,6 +121,7 @@ pub fn judge_value(value: &Value) -> Vec<Hit> {
     let mut best: Vec<(Class, Evidence)> = Vec::new();
     for reading in &value.readings {
         look(&Text::of(value.place, &value.name, reading), &mut best);
+        nested(value, reading, &mut best);
     }
     if !text::is_plain(&value.name) {
         // A name can be the attack; its place in a body is no part of it.
@@ -127,6 +130,22 @@ pub fn judge_value(value: &Value) -> Vec<Hit> {
     best.sort_by_key(|(class, _)| *class);
     best.into_iter().map(|(class, evidence)| evidence.hit(value, class)).collect()
 }
+
+/// The parameters of a URL that is a value: whoever fetches it reads them.
+fn nested(value: &Value, url: &Bytes, best: &mut Vec<(Class, Evidence)>) {
+    let begins = url.starts_with(b"http") || (url.starts_with(b"/") && value.place != Place::Path);
+    let Some(query) = url.iter().position(|byte| *byte == b'?').filter(|_| begins) else { return };
+    for piece in url.get(query + 1..).unwrap_or_default().split(|byte| *byte == b'&').take(MOST_NESTED) {
+        let Some(equals) = piece.iter().position(|byte| *byte == b'=') else { continue };
+        let text = url.slice_ref(piece.get(equals + 1..).unwrap_or_default());
+        for reading in readings(&text, Coding::Form) {
+            look(&Text::of(value.place, &value.name, &reading), best);
+        }
+    }
+}
+
+/// Parameters of such a URL that are read.
+const MOST_NESTED: usize = 16;
 
 /// Runs the engines whose signs a reading bears; keeps what is surer than what is there.
 fn look(text: &Text<'_>, best: &mut Vec<(Class, Evidence)>) {

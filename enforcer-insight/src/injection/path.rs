@@ -153,7 +153,7 @@ const TARGET_FILES: &str = r"etc/(?:passwd|shadow|hosts\b|group\b|issue\b|motd|f
     |web-inf/|meta-inf/|(?:^|/)\.(?:htaccess|htpasswd|env|git/(?:config|head)|ssh/|bash_history|aws/|svn/|bashrc|npmrc|docker|kube/|mysql_history)
     |id_[rd]sa\b|authorized_keys|web\.config|wp-config|(?:^|/)var/(?:log/|www/|lib/(?:mlocate|mysql|php)|spool/|run/|mail/|apache|adm/|cpanel|htmp|local)|(?:^|/)(?:usr/(?:local/)?(?:etc|apache|apache2|php|psa|pkg|cpanel|home|ports|zeus)/)
     |(?:^|/)(?:opt/lampp|home/\w+/\.(?:ssh|bash|aws|mysql|gnupg|kube|docker|netrc|viminfo|zsh)|root/\.|xampp/|apache\d?/(?:logs|conf)|apache\ group|inetpub/|mysql/(?:data|bin|my)|php\d?/php\.ini|autoexec\.bat|config\.sys|sysprep|unattend|sam\b|global\.asa|library/webserver|private/etc|dev/(?:fd|shm)|sys/class|users/administrator|documents\ and\ settings|minint|logs/(?:access|error)|conf(?:ig)?/(?:database|settings|httpd|server|tomcat))
-    |system32/(?:drivers/etc|config/|cmd\.exe)|[a-z]:/(?:boot|win|autoexec|config\.sys|pagefile|sysprep|unattend)|/etc/?$";
+    |system32/(?:drivers/etc|config/|cmd\.exe)|[a-z]:/(?:boot\.|win\.ini|winnt/|autoexec|config\.sys|pagefile|sysprep|unattend)|/etc/?$";
 
 const TARGET_SCHEMES: &str = r"(?:^|[=\s'\x22(])(?:php://(?:filter|input|fd|memory|temp)|expect://|zip://|phar://|data://|glob://|ogg://|ssh2\.|rar://|compress\.|zlib:|netdoc:|file:///?(?:etc|proc|c:|c%3a|var|root|home|sys|dev|usr|bin|opt|tmp|windows|\.\.|localhost|$)|jar:(?:https?|file)|file:/+|local_file:)|convert\.(?:base64|iconv|quoted)";
 

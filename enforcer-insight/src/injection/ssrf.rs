@@ -15,7 +15,7 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
         return evidence;
     }
     let lower = folded(&text.lower);
-    let spoken = prose(&lower) >= 2;
+    let spoken = prose(&lower) >= 2 || lower.trim_ascii().contains(&b' ');
     RULES.add(&lower, &mut evidence, |weight, _| if spoken { weight / 2 } else { weight });
     evidence
 }

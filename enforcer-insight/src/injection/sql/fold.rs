@@ -64,7 +64,7 @@ fn statement(kinds: &[u8]) -> Option<(usize, u8)> {
         | [.., b'M', b'w' | b'J', b'p' | b'w']
         | [.., b'z', b'w', b'#' | b';'] => Some((3, b'S')),
         [.., b'D', b'w', b'f', b'w' | b'm'] => Some((4, b'S')),
-        [.., b'u', b'w' | b'm' | b'T', b'e', b'w' | b'T', b'c'] => Some((5, b'Y')),
+        [.., b'u', b'w' | b'm' | b'T', b'e', b'w' | b'T', b'c'] => Some((5, b'S')),
         [.., b'X', b'P' | b'm' | b'v' | b's' | b'('] | [.., b'd', b'v'] => Some((2, b'Y')),
         [.., b'X', b'w', b's' | b'$'] | [.., b'W', b'y', b's' | b'$' | b'v' | b'n' | b'('] => Some((3, b'Y')),
         [.., b'z', b'#' | b';'] => Some((2, b'S')),

@@ -78,7 +78,7 @@ static QUOTED: LazyLock<Rules> = LazyLock::new(|| Rules::new(&QUOTED_RULES));
 
 /// Of values as they stand.
 const BARE_RULES: [Rule; 29] = [
-    ("sql-tautology", 85, r"^[(),]*[wnsv]{0,3}[),]*&[!(]*[nsvV]c[!(]*[nsv$V(gt](?:[^w]|w[^w]|w?$)"),
+    ("sql-tautology", 85, r"^[(),]*(?:wc)?[wnsv]{0,3}[),]*&[!(]*[nsvV]c[!(]*[nsv$V(gt](?:[^w]|w[^w]|w?$)"),
     (
         "sql-tautology-ended",
         75,
@@ -87,7 +87,7 @@ const BARE_RULES: [Rule; 29] = [
     ("sql-number-condition", 65, r"^\(*[nsv]\)*&[!(]*[wm]c[!(]*[nsvw$(](?:$|[\#;)(])"),
     ("sql-union", 90, r"^\(*[wnsv]{0,2}\)*;?\(*U\(*E\(*(?:[nsvmVo$](?:[,f\#;)oc&]|$)|w[,f\#;)]|[gtx]\(|E|$)"),
     ("sql-union-start", 75, r"^[(),]*[ns]?[,ns)]*U\(*(?:E[ns]|q|$)|^[^wp?]*[nsv)]U\(*E\(*[nsvgt$Vmo]"),
-    ("sql-stacked", 85, r"^\(*[wnsv]{0,2}\)*;+[;(]*(?:Y|S(?:[\#;h(,cs$)_ql]|e|$)|z(?:$|[wl\#;]))"),
+    ("sql-stacked", 85, r"^\(*[wnsv]{0,2}\)*;+[;(]*(?:Y|S(?:[\#;h(,cs$)_qlnv]|e|$)|z(?:$|[wl\#;]))"),
     ("sql-stacked-select", 80, r"^\(*[wnsv]?\)*;+\(*E\(*(?:[gt]\(|x\(.*\#|[nsvV$b]|w?o?f[wmx])"),
     ("sql-stacked-call", 80, r"^\(*[wnsv]?\)*;+.{0,4}t\("),
     ("sql-statement", 80, r"^[(),]*[nsw]?[),ns]*;?Y"),
@@ -108,7 +108,7 @@ const BARE_RULES: [Rule; 29] = [
     ("sql-select-joined", 60, r"^\(*[ns]\)*[&oc,]E(?:[gtxV]|\(|.*f[wm])"),
     ("sql-where", 72, r"^\(*[nsvw]\)+w?h[ns]c[ns]|^[ns]w?h[ns]c[ns](?:[^w]|$)"),
     ("sql-case", 70, r"^\(*[nsvw]?\)*[&oc,k(][!(]*b.*b.*b"),
-    ("sql-clause", 70, r"^\(*[ns]\)*k\(*(?:[nx(](?:[\#,;)c]|$)|[nw]\#|w[,c])|^k\(*n(?:,n)*\#?$|^knc[n(]"),
+    ("sql-clause", 70, r"^\(*[ns]\)*k\(*(?:[nx(](?:[\#,;)c]|$)|[nw]\#|w[,ck])|^k\(*n(?:,n)*\#?$|^knc[n(]"),
     ("sql-clause-ended", 75, r"^\(*[wns]\)*(?:k[(nw]|l[n(]).*(?:\#|Jp|U)"),
     ("sql-outfile", 80, r"^[^?]*Jp[s$vn]"),
     ("sql-comment-ended", 60, r"^\(*[nsw]\)+;?\#$|^\(*[nsv]\)*;\#$|^w;\#$"),
