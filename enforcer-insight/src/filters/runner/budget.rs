@@ -23,12 +23,14 @@ pub struct Budget {
     pub mean: u64,
     /// Bytes held.
     pub bytes: usize,
+    /// Bytes that all filters of all services hold together: past it, the largest is stopped.
+    pub together: usize,
 }
 
 impl Default for Budget {
-    /// A quarter of a second; 200 microseconds; 64 MiB.
+    /// A quarter of a second; 200 microseconds; 64 MiB; 1 GiB together.
     fn default() -> Self {
-        Self { worst: 250_000_000, mean: 200_000, bytes: 64 << 20 }
+        Self { worst: 250_000_000, mean: 200_000, bytes: 64 << 20, together: 1 << 30 }
     }
 }
 

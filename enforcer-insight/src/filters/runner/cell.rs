@@ -219,7 +219,14 @@ impl Running {
         Change::Stopped(why)
     }
 
-    fn held_bytes(&self) -> usize {
+    /// Lets go of the filter because all of them together hold too much.
+    pub(super) fn make_room(&mut self) -> Notice {
+        let bytes = self.held_bytes();
+        let change = self.stop(Stopped::TooLarge { bytes });
+        self.notice(change)
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
         let asked = catch_unwind(AssertUnwindSafe(|| self.filter.as_ref().map_or(0, |filter| filter.held_bytes())));
         asked.unwrap_or(usize::MAX)
     }

@@ -231,7 +231,19 @@ impl Runner {
             self.lost += held.settle(told, to.saturating_sub(from), &self.budget, &mut raised, &mut self.notices);
             from = to;
         }
+        self.make_room();
         if self.pulse.is_abandoned() { Vec::new() } else { raised }
+    }
+
+    /// Stops the largest filter when all of them together hold too much; of equals, the last by service and name.
+    fn make_room(&mut self) {
+        let held: Vec<usize> = self.cells.values().flatten().map(|cell| lock(cell).held_bytes()).collect();
+        let together = held.iter().fold(0, |sum: usize, bytes| sum.saturating_add(*bytes));
+        if together <= self.budget.together {
+            return;
+        }
+        let largest = self.cells.values().flatten().zip(held).max_by_key(|(_, bytes)| *bytes);
+        self.notices.extend(largest.map(|(cell, _)| lock(cell).make_room()));
     }
 
     /// What happened to filters since this was asked last.

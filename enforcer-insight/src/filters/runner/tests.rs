@@ -136,6 +136,29 @@ fn one_that_eats_memory_is_stopped() {
 }
 
 #[test]
+fn all_together_are_bounded() {
+    let mut runner = runner(catalogue());
+    runner.budget = Budget { bytes: 64 << 20, together: 9 << 20, ..Budget::default() };
+    let mut wanted = on(&["eats", "good"]);
+    wanted.set("shop", "eats", WantedCell { mode: Mode::Observe, ..WantedCell::default() });
+    runner.apply(&wanted);
+    changes(&mut runner);
+    let mut shop = call("GET /a HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n");
+    shop.service = "shop".into();
+    (0..7).for_each(|_| drop(show(&mut runner)));
+    (0..6).for_each(|_| drop(runner.on_call(&shop, &mut meter())));
+    runner.on_tick(Moment(1), &mut meter());
+    assert_eq!(changes(&mut runner), [], "5 and 4 MiB");
+    runner.on_call(&shop, &mut meter());
+    runner.on_call(&shop, &mut meter());
+    runner.on_tick(Moment(2), &mut meter());
+    let [notice] = &runner.take_notices()[..] else { panic!("not one") };
+    assert_eq!((&*notice.service, &notice.change), ("shop", &Change::Stopped(Stopped::TooLarge { bytes: 6 << 20 })));
+    runner.on_tick(Moment(3), &mut meter());
+    assert_eq!(changes(&mut runner), []);
+}
+
+#[test]
 fn one_that_is_too_slow_is_stopped() {
     let mut runner = runner(catalogue());
     runner.apply(&on(&["slow", "good"]));
