@@ -86,6 +86,10 @@ const WORDS: &[&str] = &[
 
 /// The shape of a segment that can be no word.
 pub(super) fn shape_of(segment: &[u8]) -> Option<Shape> {
+    // Most segments and keys are words: only digits, signs and what is too long can make them anything else.
+    if segment.len() <= WORD && segment.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_') {
+        return None;
+    }
     let Some(text) = std::str::from_utf8(segment).ok().filter(|text| is_short(text)) else { return Some(Shape::Token) };
     let shapes: [(Shape, Is); 5] = [
         (Shape::Integer, is_digits),

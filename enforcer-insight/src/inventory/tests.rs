@@ -212,6 +212,14 @@ fn parameters_types_and_credentials_are_known() {
 }
 
 #[test]
+fn of_many_answers_some_are_read_and_all_are_counted() {
+    let inventory = take((0..1000).map(|number| call(&format!("GET /users/{number}?page=1"), 200)));
+    let users = usage(&inventory, "GET /users/{id}");
+    assert_eq!((users.calls, users.query.looks, users.statuses[&200]), (1000, 1000, 1000));
+    assert_eq!(users.answer.looks, 256 + (1000 - 256) / 8);
+}
+
+#[test]
 fn a_flood_of_paths_is_bounded() {
     let mut inventory = Inventory::default();
     for number in 0..60_000_u64 {

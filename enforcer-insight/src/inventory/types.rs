@@ -74,7 +74,10 @@ impl Types {
     pub fn of_string(text: &str) -> Self {
         let forms: [(Self, Is); 4] =
             [(Self::DATE, is_date), (Self::MOMENT, is_moment), (Self::UUID, is_uuid), (Self::EMAIL, is_email)];
-        forms.into_iter().find(|(_, is)| is(text)).map_or(Self::TEXT, |(form, _)| form)
+        // Most strings are plain: one look at their letters says so.
+        let plain = text.bytes().all(|byte| byte != b'@' && !byte.is_ascii_digit());
+        let form = if plain && text.len() != UUID { None } else { forms.into_iter().find(|(_, is)| is(text)) };
+        form.map_or(Self::TEXT, |(form, _)| form)
     }
 
     /// The type of a value of a query or a form, where all are text.
@@ -93,6 +96,9 @@ fn is_number(text: &str) -> bool {
     let parts = text.strip_prefix('-').unwrap_or(text).split_once('.');
     parts.is_some_and(|(whole, part)| is_digits(whole) && is_digits(part))
 }
+
+/// Letters of a UUID.
+const UUID: usize = 36;
 
 const WORDS: &[(Types, &str)] = &[
     (Types::ARRAY, "array"),
