@@ -30,12 +30,13 @@ const fn is_address(at: At) -> bool {
     matches!(at, At::Path | At::Query)
 }
 
-/// What has no business there, whoever asks: secrets in answers; in addresses, which are logged everywhere, also what names people.
+/// What has no business there, whoever asks: secrets in answers; in addresses, which are logged everywhere, what names people. Of
+/// secrets in addresses the filter of tokens tells.
 const fn is_grave(class: Data, place: Place) -> bool {
     let secret = matches!(class, Data::CloudKey | Data::Password | Data::PrivateKey | Data::Secret);
     match place {
         Place::Answer => secret && !matches!(class, Data::Secret),
         Place::Request => false,
-        Place::Url => !matches!(class, Data::Email | Data::Phone),
+        Place::Url => !secret && !matches!(class, Data::Email | Data::Jwt | Data::Phone),
     }
 }

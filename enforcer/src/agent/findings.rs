@@ -158,8 +158,12 @@ impl Core {
             let lost = news.lost;
             std::mem::replace(&mut *news, News { lost, ..News::default() })
         };
-        raised.into_iter().for_each(|(raised, now)| self.take_sign(raised, now));
-        notices.iter().for_each(|notice| self.take_notice(notice));
+        for (raised, now) in raised {
+            self.take_sign(raised, now);
+        }
+        for notice in &notices {
+            self.take_notice(notice);
+        }
     }
 
     /// A sign becomes a finding; a new one becomes a decision, or waits for a person.
@@ -210,14 +214,16 @@ impl Core {
         let Notice { filter, service, change } = notice;
         match change {
             Change::Stopped(why) => {
-                tracing::error!(filter = &**filter, service = &**service, %why, "a filter was stopped")
+                tracing::error!(filter = &**filter, service = &**service, %why, "a filter was stopped");
             }
             Change::Refused(problems) => {
                 for problem in problems {
                     tracing::error!(%problem, "parameters of a filter do not fit; it keeps those it has");
                 }
             }
-            other => tracing::debug!(filter = &**filter, service = &**service, change = ?other, "filter"),
+            Change::Ended | Change::Mode(_) | Change::Retuned | Change::Started | Change::Unknown => {
+                tracing::debug!(filter = &**filter, service = &**service, ?change, "filter");
+            }
         }
         if matches!(change, Change::Stopped(_)) {
             // It may have been given up while the matrix was applied.

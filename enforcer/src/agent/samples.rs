@@ -70,7 +70,9 @@ pub(super) async fn read_samples(core: Shared, mut ring: SampleRing) {
 
 fn take(core: &Shared, exchanges: &[Exchange]) {
     let mut core = core.lock();
-    exchanges.iter().for_each(|exchange| core.take_exchange(exchange));
+    for exchange in exchanges {
+        core.take_exchange(exchange);
+    }
 }
 
 impl Core {
