@@ -104,7 +104,7 @@ const TABLE: [Rule; 9] = [
     (
         "ssrf-scheme",
         88,
-        r"^[\s'\x22<]*(?:url:)?(?:gopher|dict|netdoc|tftp|sftp|ldaps?|jar|mysql|rmi|smb|imap|pop3|smtp|telnet|ssh2|svn)://?\S|^[\s'\x22]*(?:gopher|dict):",
+        r"^[\s'\x22<]*(?:url:)?(?:gopher|dict|netdoc|tftp|sftp|ldaps?|jar|mysql|rmi|smb|imap|pop3|smtp|telnet|ssh2|svn)://?\S|^[\s'\x22]*(?:gopher|dict|jar:https?):",
     ),
     ("ssrf-file", 80, r"^[\s'\x22<]*(?:url:)?file:/{1,4}\S|^[\s'\x22<]*file:\\\\"),
     (
