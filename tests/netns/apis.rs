@@ -10,7 +10,7 @@ use serde_json::Value;
 /// also after a restart; nothing personal is told; the metrics say the same.
 #[test]
 fn the_endpoints_found_are_those_used() {
-    let shop = Shop::open();
+    let mut shop = Shop::open();
     shop.agent.block_device("mallory", "deny");
     shop.use_all();
     (0..200).for_each(|number| assert_eq!(shop.get(&format!("/admin/{}/{number}", name(number))), 404));
