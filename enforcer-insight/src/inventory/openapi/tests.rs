@@ -39,24 +39,24 @@ fn the_document_says_what_was_seen() {
     assert_eq!(found, std::fs::read_to_string(file).unwrap(), "UPDATE=1 writes it anew");
 }
 
-/// What Debian's `python3-openapi-spec-validator` says; nothing where it is not installed.
-fn validated(document: &str) -> Option<String> {
-    let script = "import json,sys\ntry:\n import openapi_spec_validator as v\nexcept ImportError:\n sys.exit(77)\nv.validate(json.load(sys.stdin))";
+/// What the validator says: nothing when all is well.
+fn validated(document: &str) -> String {
+    let script = "import json,sys\nimport openapi_spec_validator as v\nv.validate(json.load(sys.stdin))";
     let python = Command::new("python3").args(["-c", script]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut python = python.ok()?;
+    let mut python = python.unwrap();
     python.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
     let done = python.wait_with_output().unwrap();
-    let said = if done.status.success() { String::new() } else { String::from_utf8_lossy(&done.stderr).into_owned() };
-    (done.status.code() != Some(77)).then_some(said)
+    if done.status.success() { String::new() } else { String::from_utf8_lossy(&done.stderr).into_owned() }
 }
 
 #[test]
+#[ignore = "needs the Python package openapi-spec-validator, which Debian 12 does not have"]
 fn a_public_validator_takes_it() {
     for document in [document(&shop()), document(&Inventory::default())] {
-        assert_eq!(validated(&document).unwrap_or_default(), "");
+        assert_eq!(validated(&document), "");
     }
     let broken = document(&shop()).replace("\"in\": \"path\"", "\"in\": \"nowhere\"");
-    assert_ne!(validated(&broken), Some(String::new()), "it does look");
+    assert!(validated(&broken).contains("nowhere"), "it does look");
 }
 
 #[test]
