@@ -32,7 +32,6 @@ fn the_endpoints_found_are_those_used() {
     let all = shop.agent.done(&["apis", "export", "--openapi"]);
     assert!(!all.contains(&name(7)) && !all.contains("bank.example"), "{all}");
 
-    let mut shop = shop;
     shop.agent.stop();
     shop.agent.restart();
     assert_eq!(shop.endpoints(), used());
