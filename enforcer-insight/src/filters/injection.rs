@@ -141,7 +141,6 @@ mod tests {
 
     use super::super::testing::call;
     use super::super::{Budget, Catalogue, NoClasses, PlainTemplates, Raised, Runner, Seed, Tools, Wanted, WantedCell};
-    use super::*;
 
     /// What is raised about the same request, sent so often.
     fn raised(request: &str, times: usize) -> Vec<Raised> {
