@@ -135,7 +135,8 @@ pub(crate) const METHOD: [&str; 7] = [
     "kernel path: run time of the TC, egress and XDP programs as the kernel counts it (BPF_ENABLE_STATS) divided by requests answered, \
      acknowledgements included, nothing subtracted, not even the 25 to 50 ns that timing adds to each run",
     "agent: processor time of its process during the same load, divided by the same requests, whatever it does meanwhile. It is told \
-     of every request and joins it with its answer, but looks at neither unless somebody follows. So all-in is the depth \
+     of every request and shows those that it has time to read to inventory and filters; here the server leaves it little, \
+     and what it cannot read is counted as lost. So all-in is the depth \
      of an identity check, while CRS (3.3, paranoia level 1, blocking) reads path, arguments, headers and body against its rules",
     "worker and sender: their processor time together holds all of the receiving path, which over veth runs in the sender's send call; \
      what is more than plain nginx there is a difference of large numbers, and on a shared machine mostly noise; the ratios divide such a difference by \
