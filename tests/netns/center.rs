@@ -163,7 +163,7 @@ fn a_trial_that_nobody_confirms_undoes_itself() {
     let (_, plan) = fleet.center.ask(&fleet.token, "POST", "/policy/plan", &files);
     assert!(plan["plan"]["lockouts"].as_array().is_some_and(|found| !found.is_empty()), "{plan}");
     assert_eq!(fleet.center.ask(&fleet.token, "PUT", "/policy", &files).0, 422);
-    let (status, tried) = fleet.center.ask(&fleet.token, "PUT", "/policy?confirm_within=4", &files);
+    let (status, tried) = fleet.center.ask(&fleet.token, "PUT", "/policy?confirm_within=10", &files);
     assert_eq!(status, 200, "{tried}");
     eventually(SOON, "nobody reaches any host", || !fleet.nets.iter().any(connects));
     fleet.agents.iter_mut().for_each(Agent::kill9);
@@ -190,7 +190,7 @@ fn what_is_confirmed_stays_until_it_is_rolled_back() {
     assert_eq!(ask("PUT", "/policy", &files("first-of-all")), 200);
     fleet.all_answer("first-of-all", 403);
     let begun = Instant::now();
-    assert_eq!(ask("PUT", "/policy?confirm_within=3", &files("on-trial")), 200);
+    assert_eq!(ask("PUT", "/policy?confirm_within=8", &files("on-trial")), 200);
     fleet.all_answer("on-trial", 403);
     assert_eq!(fleet.statuses("first-of-all"), [403], "a trial ends nothing");
     assert_eq!(ask("PUT", "/policy", &files("another")), 409, "one at a time");
@@ -199,7 +199,7 @@ fn what_is_confirmed_stays_until_it_is_rolled_back() {
     fleet.in_sync(3);
     eventually(SOON, "the deadline has passed", || {
         assert_eq!(fleet.statuses("on-trial"), [403], "it is none any more");
-        begun.elapsed() > Duration::from_secs(4)
+        begun.elapsed() > Duration::from_secs(9)
     });
     assert_eq!(ask("POST", "/revisions/7/rollback", &json!(null)), 409);
     assert_eq!(ask("POST", "/revisions/1/rollback", &json!({"comment": "as it was"})), 200);
