@@ -265,7 +265,19 @@ impl Desk {
     }
 
     /// Signs, keeps, and only then believes. Decisions whose end has come go with the next change.
-    fn publish(&mut self, mut delta: Delta, by: &Signature, what: &str, detail: &str) -> anyhow::Result<()> {
+    fn publish(&mut self, delta: Delta, by: &Signature, what: &str, detail: &str) -> anyhow::Result<()> {
+        self.publish_and(delta, by, what, detail, false)
+    }
+
+    /// The same; with `ends_trial` the trial is over with it, or both have not happened.
+    fn publish_and(
+        &mut self,
+        mut delta: Delta,
+        by: &Signature,
+        what: &str,
+        detail: &str,
+        ends_trial: bool,
+    ) -> anyhow::Result<()> {
         let now = clock::now();
         let put: std::collections::HashSet<_> = delta.put.iter().map(|entry| entry.decision.id).collect();
         let gone: std::collections::HashSet<_> = delta.remove.iter().copied().collect();
@@ -273,7 +285,7 @@ impl Desk {
         let ended = self.content.entries().filter(over).map(|entry| entry.decision.id);
         delta.remove.extend(ended.filter(|id| !put.contains(id) && !gone.contains(id)));
         let undo = self.content.apply(delta.clone());
-        match self.keep(&delta, by, now, what, detail) {
+        match self.keep(&delta, by, now, (what, detail, ends_trial)) {
             Ok(signed) => {
                 self.number += 1;
                 self.hash = signed.hash();
@@ -294,8 +306,7 @@ impl Desk {
         delta: &Delta,
         by: &Signature,
         made: Moment,
-        what: &str,
-        detail: &str,
+        (what, detail, ends_trial): (&str, &str, bool),
     ) -> anyhow::Result<Signed> {
         let number = self.number + 1;
         let ancestor = match Head::ancestor_of(number) {
@@ -318,7 +329,7 @@ impl Desk {
         let signed = head.sign(&self.signer)?;
         let (packed, plain) = delta.pack()?;
         let row = Row { number, head: signed.bytes().to_vec(), delta: packed, plain };
-        self.store.publish(&row, &by.author, what, &format!("revision {number}: {detail}"))?;
+        self.store.publish(&row, &by.author, what, &format!("revision {number}: {detail}"), ends_trial)?;
         Ok(signed)
     }
 

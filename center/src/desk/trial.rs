@@ -109,8 +109,8 @@ impl Desk {
         }
         let (body, plain) = if confirmed { row.confirm } else { row.undo };
         let delta = Delta::unpack(&body, plain).context("the trial is damaged")?;
-        self.publish(delta, by, what, &format!("of revision {}", row.revision))?;
-        self.store.end_trial().context("the trial")?;
+        // A trial that outlived its confirmation would undo it.
+        self.publish_and(delta, by, what, &format!("of revision {}", row.revision), true)?;
         Ok(self.number)
     }
 

@@ -28,9 +28,19 @@ pub struct SnapshotRow {
 }
 
 impl Store {
-    /// Adds a revision, with its audit entry; a number that is there fails.
-    pub fn publish(&mut self, row: &Row, who: &str, what: &str, detail: &str) -> Result<(), StoreError> {
+    /// Adds a revision, with its audit entry; a number that is there fails. What `ends_trial` ends it in the same step.
+    pub fn publish(
+        &mut self,
+        row: &Row,
+        who: &str,
+        what: &str,
+        detail: &str,
+        ends_trial: bool,
+    ) -> Result<(), StoreError> {
         self.write(|transaction| {
+            if ends_trial {
+                transaction.execute("DELETE FROM trial", [])?;
+            }
             transaction.execute(
                 "INSERT INTO revisions (number, head, delta, plain) VALUES (?, ?, ?, ?)",
                 params![stored(row.number)?, row.head, row.delta, stored(row.plain as u64)?],

@@ -49,8 +49,23 @@ fn tokens_and_invitations_count_until_they_end() {
 fn revisions_cannot_be_changed() {
     let (_folder, mut store) = store();
     let row = Row { number: 1, head: vec![1], delta: vec![2], plain: 3 };
-    store.publish(&row, "ada", "published", "1").unwrap();
-    assert!(store.publish(&row, "ada", "published", "1").is_err());
+    store.publish(&row, "ada", "published", "1", false).unwrap();
+    assert!(store.publish(&row, "ada", "published", "1", false).is_err());
     assert_eq!(store.verify_audit().unwrap().unwrap().0, 1, "a failed change left a trace in the log");
     assert!(store.connection.execute("DELETE FROM revisions", []).is_err());
+}
+
+#[test]
+fn a_trial_ends_with_its_revision_or_not_at_all() {
+    let (_folder, mut store) = store();
+    let row = |number| Row { number, head: vec![1], delta: vec![2], plain: 1 };
+    let trial =
+        TrialRow { revision: 1, until: Moment(5), confirm: (vec![1], 1), undo: (vec![2], 1), who: "ada".to_owned() };
+    store.publish(&row(1), "ada", "policy on trial", "1", false).unwrap();
+    store.keep_trial(&trial).unwrap();
+    assert!(store.keep_trial(&trial).is_err(), "one at a time");
+    assert!(store.publish(&row(1), "ada", "trial confirmed", "1", true).is_err());
+    assert_eq!(store.trial().unwrap().map(|row| row.revision), Some(1), "nothing was published, so it is on");
+    store.publish(&row(2), "ada", "trial confirmed", "2", true).unwrap();
+    assert!(store.trial().unwrap().is_none());
 }

@@ -5,6 +5,7 @@
 //! aside, and the inventory begins anew; neither stops anything.
 use std::fs;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -51,13 +52,25 @@ impl Core {
         let Some(service) = self.service_name(exchange.asking.service) else { return };
         let time = clock::on_the_wall(exchange.asking.time);
         self.apis.changed = true;
-        match call_of(exchange, service.into(), time) {
-            Some(call) => {
-                self.apis.inventory.take(&call, &Classes::of(&call), self.key);
-                self.show(call);
+        // Whoever sends requests must not be able to end the reading of samples.
+        let taken = catch_unwind(AssertUnwindSafe(|| {
+            let call = call_of(exchange, service.into(), time)?;
+            self.apis.inventory.take(&call, &Classes::of(&call), self.key);
+            Some(call)
+        }));
+        match taken {
+            Ok(Some(call)) => self.show(call),
+            Ok(None) => self.apis.unread += 1,
+            Err(_panic) => {
+                tracing::error!(request = exchange.asking.id, "a call could not be read: this is a bug");
+                self.apis.unread += 1;
             }
-            None => self.apis.unread += 1,
         }
+    }
+
+    /// There was no time for a call.
+    pub(super) const fn pass_over(&mut self) {
+        self.apis.unread += 1;
     }
 
     /// The inventory of a service, or of all, in the words of the socket.

@@ -20,6 +20,8 @@ const BUSY: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_millis(100);
 /// Samples at a time, so that others get their turn.
 const BATCH: usize = 2048;
+/// Nanoseconds for inventory and filters while more samples wait than are taken at a time.
+const CROWDED: u64 = 25_000_000;
 /// Exchanges that are taken before somebody else may speak to the agent.
 const TOGETHER: usize = 32;
 /// Sessions whose users were learned lately.
@@ -55,8 +57,11 @@ pub(super) async fn read_samples(core: Shared, mut ring: SampleRing) {
         let drained = ring.drain(BATCH, |sample| done.extend(joiner.take(sample)));
         let now = monotonic();
         done.extend(std::iter::from_fn(|| joiner.give_up(now)));
+        // What the kernel must know comes first: of a crowd the filters see what there is time for.
+        core.lock().take_urgent(&done);
+        let patience = if drained == BATCH { now + CROWDED } else { u64::MAX };
         for some in done.chunks(TOGETHER) {
-            take(&core, some);
+            show(&core, some, patience);
             // Orders come between.
             tokio::task::yield_now().await;
         }
@@ -68,21 +73,27 @@ pub(super) async fn read_samples(core: Shared, mut ring: SampleRing) {
     }
 }
 
-fn take(core: &Shared, exchanges: &[Exchange]) {
+fn show(core: &Shared, exchanges: &[Exchange], patience: u64) {
     let mut core = core.lock();
+    let in_time = monotonic() < patience;
     for exchange in exchanges {
-        core.take_exchange(exchange);
+        if in_time {
+            core.take_call(exchange);
+        } else {
+            core.pass_over();
+        }
     }
 }
 
 impl Core {
-    fn take_exchange(&mut self, exchange: &Exchange) {
-        self.learn(exchange);
-        self.take_call(exchange);
-        if self.requests.receiver_count() > 0 {
-            let report = self.exchange_in_words(exchange);
-            // The last one has just gone: fine.
-            let _ = self.requests.send(Reply::Request(Box::new(report)));
+    fn take_urgent(&mut self, exchanges: &[Exchange]) {
+        for exchange in exchanges {
+            self.learn(exchange);
+            if self.requests.receiver_count() > 0 {
+                let report = self.exchange_in_words(exchange);
+                // The last one has just gone: fine.
+                let _ = self.requests.send(Reply::Request(Box::new(report)));
+            }
         }
     }
 
