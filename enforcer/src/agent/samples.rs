@@ -21,7 +21,7 @@ const IDLE: Duration = Duration::from_millis(100);
 /// Samples at a time, so that others get their turn.
 const BATCH: usize = 2048;
 /// Nanoseconds for inventory and filters while more samples wait than are taken at a time.
-const CROWDED: u64 = 25_000_000;
+const CROWDED: u64 = 500_000_000;
 /// Exchanges that are taken before somebody else may speak to the agent.
 const TOGETHER: usize = 32;
 /// Sessions whose users were learned lately.
