@@ -47,8 +47,14 @@ impl Apis {
 }
 
 impl Core {
-    /// Takes a request with its answer.
-    pub(super) fn take_call(&mut self, exchange: &Exchange) {
+    /// Takes requests with their answers.
+    pub(super) fn take_calls(&mut self, exchanges: &[Exchange]) {
+        for exchange in exchanges {
+            self.take_call(exchange);
+        }
+    }
+
+    fn take_call(&mut self, exchange: &Exchange) {
         let Some(service) = self.service_name(exchange.asking.service) else { return };
         let time = clock::on_the_wall(exchange.asking.time);
         self.apis.changed = true;
@@ -66,11 +72,6 @@ impl Core {
                 self.apis.unread += 1;
             }
         }
-    }
-
-    /// There was no time for a call.
-    pub(super) const fn pass_over(&mut self) {
-        self.apis.unread += 1;
     }
 
     /// The inventory of a service, or of all, in the words of the socket.

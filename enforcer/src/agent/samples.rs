@@ -20,8 +20,6 @@ const BUSY: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_millis(100);
 /// Samples at a time, so that others get their turn.
 const BATCH: usize = 2048;
-/// Nanoseconds for inventory and filters while more samples wait than are taken at a time.
-const CROWDED: u64 = 500_000_000;
 /// Exchanges that are taken before somebody else may speak to the agent.
 const TOGETHER: usize = 32;
 /// Sessions whose users were learned lately.
@@ -57,11 +55,10 @@ pub(super) async fn read_samples(core: Shared, mut ring: SampleRing) {
         let drained = ring.drain(BATCH, |sample| done.extend(joiner.take(sample)));
         let now = monotonic();
         done.extend(std::iter::from_fn(|| joiner.give_up(now)));
-        // What the kernel must know comes first: of a crowd the filters see what there is time for.
+        // What the kernel must know comes first. Of a crowd the ring keeps what it has room for and counts the rest.
         core.lock().take_urgent(&done);
-        let patience = if drained == BATCH { now + CROWDED } else { u64::MAX };
         for some in done.chunks(TOGETHER) {
-            show(&core, some, patience);
+            core.lock().take_calls(some);
             // Orders come between.
             tokio::task::yield_now().await;
         }
@@ -69,18 +66,6 @@ pub(super) async fn read_samples(core: Shared, mut ring: SampleRing) {
             BATCH => tokio::task::yield_now().await,
             0 => tokio::time::sleep(IDLE).await,
             _ => tokio::time::sleep(BUSY).await,
-        }
-    }
-}
-
-fn show(core: &Shared, exchanges: &[Exchange], patience: u64) {
-    let mut core = core.lock();
-    let in_time = monotonic() < patience;
-    for exchange in exchanges {
-        if in_time {
-            core.take_call(exchange);
-        } else {
-            core.pass_over();
         }
     }
 }

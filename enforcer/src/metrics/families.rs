@@ -82,7 +82,7 @@ families! {
     COMPARED = Gauge "drift_last_check_timestamp" Seconds [] "When policy and kernel were last compared; 0 before the first time.";
     APIS = Gauge "api_endpoints" ["service"] "Endpoints (method and template) that calls of each service have shown.";
     APIS_FORGOTTEN = Counter "api_forgotten" ["limit"] "Calls that found no room in the inventory of APIs, by the limit that they met.";
-    APIS_UNREAD = Counter "api_calls_unread" [] "Requests whose head was not recorded whole or could not be read, or for which there was no time: the inventory and the filters do not know them.";
+    APIS_UNREAD = Counter "api_calls_unread" [] "Requests whose head was not recorded whole or could not be read: the inventory does not know them.";
     FINDINGS = Counter "findings" [] "Findings of filters, each counted once however often it is seen.";
     FINDINGS_FORGOTTEN = Counter "findings_forgotten" [] "Findings that gave way to newer ones.";
     FINDINGS_DECIDED = Counter "findings_decided" [] "Decisions that findings have led to, by themselves or by a person.";
