@@ -25,8 +25,12 @@ pub fn judge_clients(case: &mut Case) {
     }
     // Several lines are one list, so the last comes first.
     let mut at = 0;
-    while at < TOKENS as u32 && enforcer_forwarded(at) != NO_MORE {
-        enforcer_client();
+    while at < TOKENS as u32 {
+        match enforcer_forwarded(at) {
+            NO_MORE => break,
+            FOUND => _ = enforcer_client(),
+            _ => {}
+        }
         at += 1;
     }
 }
@@ -67,6 +71,8 @@ pub extern "C" fn enforcer_client() -> u32 {
 
 /// There are no more values.
 const NO_MORE: u32 = 1;
+/// A value has named the client that is in the case now.
+const FOUND: u32 = 2;
 
 /// Finds the client that the value noted as number `at` from the last names, if it is a list of addresses and the peer a
 /// trusted proxy; puts it into the case.
@@ -79,7 +85,6 @@ pub extern "C" fn enforcer_forwarded(at: u32) -> u32 {
     if settings.allow == 0 || at >= w.found {
         return NO_MORE;
     }
-    case.client = Address::default();
     let token = w.tokens[(w.found - 1 - at) as usize & (TOKENS - 1)];
     let Some(take) = form(w, token) else { return 0 };
     let walked = 1 << (take & 31);
@@ -87,7 +92,11 @@ pub extern "C" fn enforcer_forwarded(at: u32) -> u32 {
         let start = u32::from(token.start);
         http::read_addresses(w, start, start + u32::from(token.length), take);
         if let Some(client) = client(w) {
-            (case.client, case.walked) = (client, case.walked | walked);
+            case.walked |= walked;
+            if is_known(client) {
+                case.client = client;
+                return FOUND;
+            }
         }
     }
     0

@@ -12,9 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use enforcer_insight::Call;
-use enforcer_insight::filters::{
-    Budget, Catalogue, NoClasses, PlainTemplates, Runner, Seed, Tools, Wanted, WantedCell,
-};
+use enforcer_insight::filters::{Budget, Catalogue, NoClasses, Runner, Seed, Tools, Wanted, WantedCell};
 use enforcer_policy::Moment;
 use enforcer_policy::document::Mode;
 use traffic::{Ask, Random, START, Who, World, call, get, login};
@@ -36,7 +34,7 @@ fn runner() -> Runner {
         wanted.set("bank", &entry.name, cell);
     }
     let tools = Tools { seed: Seed::new([7, 11]), classes: Arc::new(NoClasses) };
-    let mut runner = Runner::new(catalogue, tools, Box::new(PlainTemplates::new(2_048)), Budget::default());
+    let mut runner = Runner::new(catalogue, tools, Budget::default());
     runner.apply(&wanted);
     runner
 }

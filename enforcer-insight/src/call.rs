@@ -40,6 +40,8 @@ pub struct Call {
     pub head: Head,
     /// The first bytes of its body, without chunk framing; empty when there is none, or none was recorded.
     pub body: Bytes,
+    /// Where it went, as the inventory knows it; `None` where it does not.
+    pub placed: Option<Placed>,
     /// `None` for a refused request, and for one whose answer was not seen.
     pub answer: Option<Answer>,
 }
@@ -58,6 +60,29 @@ impl Call {
     /// The answer's status, once there is one.
     pub fn status(&self) -> Option<u16> {
         self.answer.as_ref().map(|answer| answer.status)
+    }
+}
+
+/// A path as a template and what stood in its places.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Placed {
+    /// Such as `/accounts/{}/items`; `/**` at the end where the rest is not told apart.
+    pub template: String,
+    /// What stood where braces are, in that order.
+    pub parameters: Vec<Bytes>,
+}
+
+impl Placed {
+    /// Adds a fixed segment.
+    pub fn push_word(&mut self, word: &str) {
+        self.template.push('/');
+        self.template.push_str(word);
+    }
+
+    /// Adds what may be anything.
+    pub fn push_parameter(&mut self, value: Bytes) {
+        self.template.push_str("/{}");
+        self.parameters.push(value);
     }
 }
 

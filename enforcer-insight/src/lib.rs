@@ -19,4 +19,4 @@ pub mod http;
 pub mod injection;
 pub mod inventory;
 
-pub use call::{Answer, AnswerHead, Call, body};
+pub use call::{Answer, AnswerHead, Call, Placed, body};

@@ -46,6 +46,7 @@ fn call(sent: Bytes, answer: Bytes, id: u64) -> Option<Call> {
         reason: Reason::RequestClean,
         verdict: Verdict::Pass,
         decision: None,
+        placed: None,
         body: body(&head, &sent.slice(head.end..)),
         head,
         answer: Some(Answer { status: 200, first_byte: times, whole: times, bytes: 1, complete: true, headers, body: answered }),

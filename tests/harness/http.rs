@@ -50,6 +50,11 @@ impl Request {
         Self { head, body }.header("Content-Length", &length)
     }
 
+    /// DELETE of a path.
+    pub fn delete(path: &str) -> Self {
+        Self { head: format!("DELETE {path} HTTP/1.1\r\nHost: api.test\r\n"), body: Vec::new() }
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {

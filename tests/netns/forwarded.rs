@@ -1,6 +1,8 @@
 //! The address that trusted proxies forward for: read from the right, believed only of them.
 
-use enforcer_tests::{ATTACKER, Agent, CLIENT, Client, Failure, Link, Net, Nginx, PAY, Request};
+use std::time::Duration;
+
+use enforcer_tests::{ATTACKER, Agent, CLIENT, Client, Failure, Lines, Link, Net, Nginx, PAY, Request, eventually};
 
 /// Of the client that is blocked.
 const BLOCKED: &str = "198.51.100.7";
@@ -75,18 +77,38 @@ fn nobody_else_is_believed() {
     // Its own address counts, whatever it says.
     agent.block_ip("10.77.2.2");
     let request = Request::get("/health").header("X-Forwarded-For", "203.0.113.9");
-    let silent = Client::connect_from(
-        &net.attacker,
-        ATTACKER.peer4.into(),
-        ATTACKER.web4(),
-        std::time::Duration::from_millis(300),
-    );
+    let silent =
+        Client::connect_from(&net.attacker, ATTACKER.peer4.into(), ATTACKER.web4(), Duration::from_millis(300));
     let answer = silent.and_then(|mut client| client.request(&request)).map(|answer| answer.status);
     assert_eq!(answer, Err(Failure::TimedOut));
     assert_eq!(nginx.served_when(3).len(), 3);
 }
 
 /// A service, two trusted proxies, a blocked client; and one that is blocked over IPv6.
+/// Given a proxy that is believed. When requests carry other tokens before and behind the list. Then whoever follows requests is told
+/// the true client, also of those that nothing is decided on.
+#[test]
+fn the_true_client_is_told() {
+    let (net, _nginx, agent) = ground("forwarded = [{ header = \"X-Forwarded-For\" }]\n");
+    let follower = Lines::of(&mut agent.command(&["requests", "-o", "json"]));
+    let list = ("X-Forwarded-For", "203.0.113.9, 192.0.2.10");
+    let orders = [[("X-Device-Id", "a"), list], [list, ("X-Device-Id", "a")], [list, ("User-Agent", "DeviceId/a")]];
+    for (number, headers) in (0..).zip(orders) {
+        let path = format!("/api/told/{number}");
+        let mut told = None;
+        // The follower is there once the first request is told.
+        eventually(Duration::from_secs(10), "a request is told", || {
+            let request =
+                headers.iter().fold(Request::get(&path), |request, (name, value)| request.header(name, value));
+            connect(&net, &CLIENT).request(&request).expect("an answer");
+            told = follower.next(Duration::from_millis(300)).filter(|line| line.contains(&path));
+            told.is_some()
+        });
+        let told: serde_json::Value = serde_json::from_str(&told.expect("a line")).expect("JSON");
+        assert_eq!(told["client"], "203.0.113.9", "{told}");
+    }
+}
+
 fn ground(service: &str) -> (Net, Nginx, Agent) {
     let net = Net::new();
     let nginx = Nginx::start(&net);

@@ -9,6 +9,7 @@ mod actions;
 mod adopt;
 mod allow_wins;
 mod apis;
+mod attacks;
 mod bypass;
 mod center;
 mod clean_load;

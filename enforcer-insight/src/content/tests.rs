@@ -26,6 +26,7 @@ fn call(text: &str) -> Call {
         reason: Reason::RequestClean,
         verdict: Verdict::Pass,
         decision: None,
+        placed: None,
         head,
         body,
         answer: None,

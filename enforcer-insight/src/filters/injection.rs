@@ -140,13 +140,12 @@ mod tests {
     use enforcer_policy::document::Mode;
 
     use super::super::testing::call;
-    use super::super::{Budget, Catalogue, NoClasses, PlainTemplates, Raised, Runner, Seed, Tools, Wanted, WantedCell};
+    use super::super::{Budget, Catalogue, NoClasses, Raised, Runner, Seed, Tools, Wanted, WantedCell};
 
     /// What is raised about the same request, sent so often.
     fn raised(request: &str, times: usize) -> Vec<Raised> {
         let tools = Tools { seed: Seed::new([1, 2]), classes: Arc::new(NoClasses) };
-        let mut runner =
-            Runner::new(Catalogue::built_in(), tools, Box::new(PlainTemplates::new(10)), Budget::default());
+        let mut runner = Runner::new(Catalogue::built_in(), tools, Budget::default());
         let mut wanted = Wanted::default();
         wanted.set("pay", "injection", WantedCell { mode: Mode::Observe, ..WantedCell::default() });
         runner.apply(&wanted);

@@ -51,7 +51,6 @@ pub use record::{Asked, Record};
 pub use runner::{Budget, Change, Meter, Notice, Raised, Rescue, Runner, Spent, Status, Stopped, Wanted, WantedCell};
 pub use seen::{Object, Party, Seen, Spot};
 pub use state::{Book, Distinct, Peers, Recent, Seed, Steps, Window};
-pub use templates::{Placed, PlainTemplates, Templates};
 
 /// A word of the project: most are known when it is built, those of filters that come later are not.
 pub type Word = Cow<'static, str>;

@@ -12,8 +12,8 @@ use super::claims::{Claims, claims};
 use super::fields::pairs;
 use super::login::{Attempt, attempt};
 use super::state::{Book, Distinct, Seed, Window};
-use super::templates::{Placed, Templates};
-use crate::Call;
+use super::templates::Templates;
+use crate::{Call, Placed};
 
 /// A call, and what every filter asks about it.
 pub struct Seen<'a> {
@@ -164,7 +164,7 @@ fn query(target: &[u8]) -> &[u8] {
 /// Turns calls into [`Seen`]. Holds what is shared between calls.
 pub(super) struct Eyes {
     seed: Seed,
-    templates: Box<dyn Templates>,
+    templates: Templates,
     spots: Book<Arc<Spot>>,
     crowds: Book<Crowd>,
     placed: Placed,
@@ -180,16 +180,14 @@ struct Crowd {
 }
 
 impl Eyes {
-    pub(super) fn new(seed: Seed, templates: Box<dyn Templates>) -> Self {
-        let (placed, objects, text) = (Placed::default(), Vec::new(), String::new());
+    pub(super) fn new(seed: Seed) -> Self {
+        let (templates, placed, objects, text) = (Templates::new(SPOTS), Placed::default(), Vec::new(), String::new());
         let (spots, crowds) = (Book::new(SPOTS), Book::new(CROWDS));
         Self { seed, templates, spots, crowds, placed, objects, text }
     }
 
     pub(super) fn see<'a>(&'a mut self, call: &'a Call) -> Seen<'a> {
-        self.placed.template.clear();
-        self.placed.parameters.clear();
-        self.templates.place(call, &mut self.placed);
+        self.place(call);
         let spot = self.spot(&call.head.method);
         self.name_objects(call);
         let agent = call.head.values("user-agent").next().map_or(0, |agent| self.seed.bytes(agent));
@@ -209,6 +207,17 @@ impl Eyes {
         seen.is_crowded = is_crowded(&mut self.crowds, &seen);
         seen.consumer = CONSUMERS.iter().find_map(|kind| seen.party(*kind)).unwrap_or_else(|| seen.address());
         seen
+    }
+
+    /// As the inventory knows it; where it does not, as it looks.
+    fn place(&mut self, call: &Call) {
+        self.placed.template.clear();
+        self.placed.parameters.clear();
+        if let Some(placed) = &call.placed {
+            self.placed.clone_from(placed);
+        } else {
+            self.templates.place(call, &mut self.placed);
+        }
     }
 
     fn spot(&mut self, method: &[u8]) -> Arc<Spot> {

@@ -1,51 +1,26 @@
-//! Which endpoint a call is for. In: calls. Out: path templates with `{}` where objects are named, and the names. Never here:
-//! what an inventory learns over time: it may take this place, behind [`Templates`].
+//! Which endpoint a call is for that the inventory does not know. In: calls. Out: path templates with `{}` where objects are named, and
+//! the names. Never here: what is learned over time; the inventory knows better.
 use std::collections::HashSet;
 
 use bytes::Bytes;
 
-use crate::Call;
 use crate::http::read_paths;
-
-/// Names the endpoints of calls. The same call may get another template later, as more is known.
-pub trait Templates: Send {
-    /// Puts the template of a call into `placed`, which is empty. Called once for each call, refused ones too: nothing is to be
-    /// learned from these.
-    fn place(&mut self, call: &Call, placed: &mut Placed);
-
-    /// Bytes held.
-    fn held_bytes(&self) -> usize;
-}
-
-/// A path as a template and what stood in its places. Kept between calls, so that its memory is taken once.
-#[derive(Debug, Default)]
-pub struct Placed {
-    /// Such as `/accounts/{}/items`; `/**` at the end where the rest is not told apart.
-    pub template: String,
-    /// What stood where braces are, in that order.
-    pub parameters: Vec<Bytes>,
-}
+use crate::{Call, Placed};
 
 /// Tells objects from words by how they look: numbers, hexadecimal digits, UUIDs, addresses of mail, long mixtures.
 ///
 /// A template is known once an application has answered it with something. All others are `/**`, so that a flood of random paths
 /// is one endpoint.
 #[derive(Debug)]
-pub struct PlainTemplates {
+pub(super) struct Templates {
     known: HashSet<String>,
     limit: usize,
-    missed: u64,
 }
 
-impl PlainTemplates {
+impl Templates {
     /// For at most `limit` templates.
-    pub fn new(limit: usize) -> Self {
-        Self { known: HashSet::new(), limit, missed: 0 }
-    }
-
-    /// Calls of templates that there was no room for.
-    pub const fn missed(&self) -> u64 {
-        self.missed
+    pub(super) fn new(limit: usize) -> Self {
+        Self { known: HashSet::new(), limit }
     }
 
     /// True when the template may be told from others from now on.
@@ -58,13 +33,12 @@ impl PlainTemplates {
         if served && room {
             self.known.insert(template.to_owned());
         }
-        self.missed += u64::from(served && !room);
         served && room
     }
-}
 
-impl Templates for PlainTemplates {
-    fn place(&mut self, call: &Call, placed: &mut Placed) {
+    /// Puts the template of a call into `placed`, which is empty. Called once for each call, refused ones too: nothing is learned
+    /// from these.
+    pub(super) fn place(&mut self, call: &Call, placed: &mut Placed) {
         if let Some(path) = plain(&call.head.target) {
             let path = call.head.target.slice(1..path.len());
             for segment in path.split(|byte| *byte == b'/') {
@@ -80,10 +54,13 @@ impl Templates for PlainTemplates {
         if !self.learn(call, &placed.template) {
             placed.template.clear();
             placed.template.push_str("/**");
+            // Nothing is named where there is nothing.
+            placed.parameters.clear();
         }
     }
 
-    fn held_bytes(&self) -> usize {
+    /// Bytes held.
+    pub(super) fn held_bytes(&self) -> usize {
         self.known.capacity() * (size_of::<String>() + 2) + self.known.iter().map(String::capacity).sum::<usize>()
     }
 }
@@ -104,13 +81,9 @@ fn push(segment: Bytes, placed: &mut Placed) {
         }
         return;
     }
-    placed.template.push('/');
     match std::str::from_utf8(&segment) {
-        Ok(word) if !names_object(&segment) => placed.template.push_str(word),
-        _ => {
-            placed.template.push_str("{}");
-            placed.parameters.push(segment);
-        }
+        Ok(word) if !names_object(&segment) => placed.push_word(word),
+        _ => placed.push_parameter(segment),
     }
 }
 

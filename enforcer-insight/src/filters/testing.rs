@@ -24,6 +24,7 @@ pub(super) fn call(request: &str, answered: &str) -> Call {
         reason: Reason::RequestClean,
         verdict: Verdict::Pass,
         decision: None,
+        placed: None,
         head,
         body,
         answer: (!answered.is_empty()).then(|| answer(answered)),

@@ -49,7 +49,7 @@ pub use tree::{DEPTH, METHODS, SIBLINGS};
 pub use types::Types;
 pub use usage::Usage;
 
-use crate::Call;
+use crate::{Call, Placed};
 
 /// Services that are kept apart.
 pub const SERVICES: usize = 256;
@@ -64,17 +64,18 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Takes one call, and the classes of data that were found in it. `key` makes the digests of clients' addresses, which are
-    /// counted and not kept.
-    pub fn take(&mut self, call: &Call, classes: &Classes, key: SipKey) {
+    /// Takes one call, and the classes of data that were found in it; gives the endpoint where it belongs, when that is known. `key`
+    /// makes the digests of clients' addresses, which are counted and not kept.
+    pub fn take(&mut self, call: &Call, classes: &Classes, key: SipKey) -> Option<Placed> {
         let room = self.endpoints() < ENDPOINTS;
         if let Some(service) = self.services.get_mut(&*call.service) {
-            service.take(call, classes, key, room);
-        } else if self.services.len() < SERVICES {
-            self.services.entry((*call.service).into()).or_default().take(call, classes, key, room);
-        } else {
-            self.forgotten.services += 1;
+            return service.take(call, classes, key, room);
         }
+        if self.services.len() == SERVICES {
+            self.forgotten.services += 1;
+            return None;
+        }
+        self.services.entry((*call.service).into()).or_default().take(call, classes, key, room)
     }
 
     /// The services, by name.

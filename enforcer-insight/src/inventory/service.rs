@@ -10,8 +10,8 @@ use super::classes::Classes;
 use super::fold;
 use super::tree::{DEPTH, Full, Node};
 use super::usage::{Usage, cut, is_proof};
-use crate::Call;
 use crate::http::read_paths;
+use crate::{Call, Placed};
 
 /// Endpoints of one service.
 pub const ENDPOINTS: usize = 2048;
@@ -76,20 +76,25 @@ impl Service {
         self.count
     }
 
-    /// Takes one call; `room` is false when the inventory has no more endpoints.
-    pub(super) fn take(&mut self, call: &Call, classes: &Classes, key: SipKey, room: bool) {
+    /// Takes one call, and gives its endpoint; `room` is false when the inventory has no more of them.
+    pub(super) fn take(&mut self, call: &Call, classes: &Classes, key: SipKey, room: bool) -> Option<Placed> {
         let method = std::str::from_utf8(&call.head.method).unwrap_or_default();
         let segments = segments(call).filter(|segments| segments.len() <= DEPTH);
         if call.is_refused() {
-            return self.take_refused(segments.as_deref(), method);
-        }
-        self.calls += 1;
-        let Some(segments) = segments else {
+            self.take_refused(segments.as_deref(), method);
+        } else if let Some(segments) = &segments {
+            self.take_seen(call, segments, method, classes, key, room);
+        } else {
+            self.calls += 1;
             self.forgotten.deep += 1;
-            return;
-        };
+        }
+        self.root.place(&segments?, method)
+    }
+
+    fn take_seen(&mut self, call: &Call, segments: &[Bytes], method: &str, classes: &Classes, key: SipKey, room: bool) {
+        self.calls += 1;
         let proof = call.status().is_some_and(is_proof);
-        let found = self.root.find(&segments, method, proof);
+        let found = self.root.find(segments, method, proof);
         let differs = |usage: &Usage| call.answer.as_ref().is_some_and(|answer| !usage.could_answer(answer));
         let apart = found.as_ref().is_some_and(|found| proof && found.by_name && differs(found.usage));
         match found {
@@ -97,7 +102,7 @@ impl Service {
             _ if proof && room && self.count < ENDPOINTS => {
                 let mut usage = Usage::default();
                 usage.take(call, classes, key);
-                self.make(&segments, method, usage, apart);
+                self.make(segments, method, usage, apart);
             }
             _ if proof => self.forgotten.endpoints += 1,
             _ => self.take_unmatched(call.status()),

@@ -32,6 +32,7 @@ pub(super) fn call_with(line: &str, headers: &str, sent: &str, status: u16, answ
         reason: Reason::RequestClean,
         verdict: Verdict::Pass,
         decision: None,
+        placed: None,
         body: body(&head, &text.slice(head.end..)),
         head,
         answer: Some(Answer {
@@ -52,7 +53,9 @@ pub(super) fn call(line: &str, status: u16) -> Call {
 
 pub(super) fn take(calls: impl IntoIterator<Item = Call>) -> Inventory {
     let mut inventory = Inventory::default();
-    calls.into_iter().for_each(|call| inventory.take(&call, &Classes::default(), KEY));
+    for call in calls {
+        inventory.take(&call, &Classes::default(), KEY);
+    }
     inventory
 }
 
@@ -157,8 +160,9 @@ fn what_is_not_there_makes_no_endpoint() {
     let known = take([call("GET /users/1", 200)]);
     for status in [400, 401, 403, 404, 405, 414, 501, 502] {
         let mut inventory = known.clone();
-        (0..50)
-            .for_each(|n| inventory.take(&call(&format!("GET /{}/{n}", person(n)), status), &Classes::default(), KEY));
+        (0..50).for_each(|n| {
+            drop(inventory.take(&call(&format!("GET /{}/{n}", person(n)), status), &Classes::default(), KEY))
+        });
         inventory.take(&call("GET /users/2", status), &Classes::default(), KEY);
         assert_eq!(templates(&inventory), ["GET /users/{id}"], "{status}");
         assert_eq!(usage(&inventory, "GET /users/{id}").statuses[&status], 1, "of an endpoint that is known");
@@ -322,4 +326,19 @@ proptest! {
         let seen: u64 = inventory.services().map(|(_, service)| service.calls).sum();
         prop_assert_eq!((counted, in_endpoints + unmatched), (count, seen));
     }
+}
+
+#[test]
+fn a_call_is_placed_as_it_is_listed() {
+    let mut inventory = Inventory::default();
+    let mut place = |line: &str, status: u16| {
+        inventory.take(&call(line, status), &Classes::default(), KEY).map(|placed| (placed.template, placed.parameters))
+    };
+    assert_eq!(place("GET /orders/17/lines", 200), Some(("/orders/{}/lines".to_owned(), vec!["17".into()])));
+    assert_eq!(place("GET /orders/18/lines", 404), Some(("/orders/{}/lines".to_owned(), vec!["18".into()])));
+    assert_eq!((place("GET /nothing", 404), place("PUT /orders/17/lines", 401)), (None, None));
+    assert_eq!(place("GET /", 200), Some(("/".to_owned(), Vec::new())));
+    let last = (0..40).filter_map(|n| place(&format!("GET /users/{}", person(n)), 200)).last();
+    assert_eq!(last, Some(("/users/{}".to_owned(), vec![person(39).into()])), "names were learned on the way");
+    assert_eq!(place("GET /users/me", 200), Some(("/users/me".to_owned(), Vec::new())));
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::fold;
 use super::shape::{Shape, shape_of, stays_apart};
 use super::usage::Usage;
+use crate::Placed;
 
 /// Segments of a path that are followed; what is deeper is counted.
 pub const DEPTH: usize = 16;
@@ -109,6 +110,21 @@ impl Node {
             None => node.parameter.as_mut().map(|parameter| parameter.enter(segment, learn)),
         })?;
         node.methods.get_mut(method).map(|usage| Found { usage, by_name })
+    }
+
+    /// The endpoint of these segments as a template, and what stands in its places.
+    pub(super) fn place(&self, segments: &[Bytes], method: &str) -> Option<Placed> {
+        let mut placed = Placed::default();
+        for (step, segment) in self.way(segments, method)?.iter().zip(segments) {
+            match step {
+                Some(word) => placed.push_word(word),
+                None => placed.push_parameter(segment.clone()),
+            }
+        }
+        if segments.is_empty() {
+            placed.template.push('/');
+        }
+        Some(placed)
     }
 
     /// The fixed segments on the way to an endpoint, `None` for a parameter.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use enforcer_insight::Call;
 use enforcer_insight::decide::{Course, Decider};
 use enforcer_insight::filters::{
-    Budget, Catalogue, Change, Classes, NoClasses, PlainTemplates, Runner, Seed, Tools, Wanted, WantedCell,
+    Budget, Catalogue, Change, Classes, NoClasses, Runner, Seed, Tools, Wanted, WantedCell,
 };
 use enforcer_insight::findings::{Finding, Findings, Noted};
 use enforcer_policy::document::Mode;
@@ -40,7 +40,7 @@ pub(crate) fn runner_with(set_too: &[(&str, &str, &str)], classes: Arc<dyn Class
     }
     let tools = Tools { seed: Seed::new([7, 11]), classes };
     // Without optimisation and beside other tests, time says nothing: the meter stands still.
-    let mut runner = Runner::new(catalogue, tools, Box::new(PlainTemplates::new(2_048)), Budget::default());
+    let mut runner = Runner::new(catalogue, tools, Budget::default());
     runner.apply(&wanted);
     assert!(runner.take_notices().iter().all(|notice| notice.change == Change::Started));
     runner

@@ -299,6 +299,7 @@ pub(crate) fn call(id: u64, time: Moment, who: &Who, ask: &Ask) -> Call {
         reason: if refused { enforcer_common::Reason::BlockedDevice } else { enforcer_common::Reason::RequestClean },
         verdict: if refused { enforcer_common::Verdict::Deny } else { enforcer_common::Verdict::Pass },
         decision: ask.refused_by,
+        placed: None,
         head,
         body: Bytes::from(ask.body.clone()),
         answer: (!refused).then(|| answer(ask)),

@@ -62,6 +62,7 @@ fn parse(head: &str, body: &str) -> Call {
         reason: Reason::RequestClean,
         verdict: Verdict::Pass,
         decision: None,
+        placed: None,
         head,
         body: Bytes::copy_from_slice(body.as_bytes()),
         answer: None,

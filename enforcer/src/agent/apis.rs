@@ -60,8 +60,8 @@ impl Core {
         self.apis.changed = true;
         // Whoever sends requests must not be able to end the reading of samples.
         let taken = catch_unwind(AssertUnwindSafe(|| {
-            let call = call_of(exchange, service.into(), time)?;
-            self.apis.inventory.take(&call, &Classes::of(&call), self.key);
+            let mut call = call_of(exchange, service.into(), time)?;
+            call.placed = self.apis.inventory.take(&call, &Classes::of(&call), self.key);
             Some(call)
         }));
         match taken {

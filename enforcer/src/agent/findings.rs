@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use enforcer_insight::Call;
 use enforcer_insight::decide::{Course, Decider, Draft};
-use enforcer_insight::filters::{
-    Budget, ByContent, Catalogue, Change, Notice, PlainTemplates, Raised, Runner, Seed, Status, Templates, Tools,
-};
+use enforcer_insight::filters::{Budget, ByContent, Catalogue, Change, Notice, Raised, Runner, Seed, Status, Tools};
 use enforcer_insight::findings::{Exception, Finding, FindingId, Findings, Noted};
 use enforcer_policy::{DecisionId, Moment, Origin, Subject};
 
@@ -25,8 +23,6 @@ use crate::wire::{
 
 /// Findings that are known at once.
 const FINDINGS: usize = 10_000;
-/// Templates of paths that are told apart.
-const TEMPLATES: usize = 4096;
 /// Findings that are told at a time: they must fit into a frame.
 const MOST_TOLD: u32 = 1000;
 /// Signs and notices that wait to be taken.
@@ -96,10 +92,6 @@ impl Listener for Heard {
     }
 }
 
-fn templates() -> Box<dyn Templates> {
-    Box::new(PlainTemplates::new(TEMPLATES))
-}
-
 /// Looks after filters until dropped.
 pub(super) async fn tend_filters(core: Shared) {
     let mut looks = tokio::time::interval(LOOK);
@@ -114,9 +106,9 @@ impl Core {
     /// Starts the filters.
     pub(super) fn open_filters(&mut self) {
         let tools = Tools { seed: Seed::new(self.key.0), classes: Arc::new(ByContent) };
-        let runner = Runner::new(Catalogue::built_in(), tools, templates(), Budget::default());
+        let runner = Runner::new(Catalogue::built_in(), tools, Budget::default());
         let heard: Arc<dyn Listener> = Arc::<Heard>::clone(&self.watch.heard);
-        match Supervisor::start(runner, Box::new(templates), heard) {
+        match Supervisor::start(runner, heard) {
             Ok(supervisor) => self.watch.supervisor = Some(supervisor),
             Err(error) => drop(self.problems.insert("filters", format!("no filter runs: {error}"))),
         }

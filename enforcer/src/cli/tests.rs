@@ -385,6 +385,7 @@ fn called() -> enforcer_insight::inventory::Inventory {
             reason: Reason::RequestClean,
             verdict: Verdict::Pass,
             decision: None,
+            placed: None,
             body: body(&head, &sent.slice(head.end..)),
             head,
             answer: Some(answer),

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Builder;
-use std::time::Instant;
 
 use enforcer_insight::Call;
-use enforcer_insight::filters::{Notice, Pulse, Raised, Rescue, Runner, Templates};
+use enforcer_insight::filters::{Notice, Pulse, Raised, Rescue, Runner};
 use enforcer_policy::Moment;
+
+use super::meter::WorkMeter;
 
 /// Who hears what filters say. Called on the filters' thread: quick, and never waiting.
 pub trait Listener: Send + Sync {
@@ -42,7 +43,6 @@ pub struct Supervisor {
     queue: SyncSender<Work>,
     works: Arc<Mutex<Receiver<Work>>>,
     listener: Arc<dyn Listener>,
-    templates: Box<dyn Fn() -> Box<dyn Templates> + Send>,
     pulse: Arc<Pulse>,
     rescue: Rescue,
     thread: Thread,
@@ -71,21 +71,17 @@ enum Work {
 }
 
 impl Supervisor {
-    /// Starts the thread. `templates` makes those of each further runner.
+    /// Starts the thread.
     ///
     /// # Errors
     /// What the system says when there is no thread to be had.
-    pub fn start(
-        runner: Runner,
-        templates: Box<dyn Fn() -> Box<dyn Templates> + Send>,
-        listener: Arc<dyn Listener>,
-    ) -> io::Result<Self> {
+    pub fn start(runner: Runner, listener: Arc<dyn Listener>) -> io::Result<Self> {
         let (queue, works) = sync_channel(QUEUE);
         let works = Arc::new(Mutex::new(works));
         let (pulse, rescue) = (runner.pulse(), runner.rescue());
         let thread = spawn(runner, Arc::clone(&works), Arc::clone(&listener))?;
         let (stuck, full, lost) = (Stuck::default(), AtomicU64::new(0), Lost::default());
-        Ok(Self { queue, works, listener, templates, pulse, rescue, thread, stuck, full, lost })
+        Ok(Self { queue, works, listener, pulse, rescue, thread, stuck, full, lost })
     }
 
     /// Shows a call to the filters; one for which there is no room is counted and not shown.
@@ -144,7 +140,7 @@ impl Supervisor {
 
     fn replace(&mut self) -> io::Result<()> {
         self.pulse.abandon();
-        let runner = self.rescue.runner((self.templates)());
+        let runner = self.rescue.runner();
         if self.lost.abandoned >= MOST {
             self.lost.resting = true;
         }
@@ -172,8 +168,7 @@ fn spawn(mut runner: Runner, works: Arc<Mutex<Receiver<Work>>>, listener: Arc<dy
             // Only this thread tells.
             let _ = told.set(PathBuf::from("/proc").join(own).join("schedstat"));
         }
-        let begin = Instant::now();
-        let mut meter = move || u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let mut meter = WorkMeter::new();
         tell(&mut runner, Vec::new(), Moment(0), &*listener);
         while let Some(work) = next(&works, &pulse) {
             let (raised, now) = match work {
@@ -226,11 +221,11 @@ const MOST: u32 = 2;
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicBool;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use enforcer_insight::filters::{
-        Budget, Catalogue, Change, Entry, Filter, NoClasses, Out, Parameters, PlainTemplates, Seed, Seen, Stopped,
-        Tools, Wanted, WantedCell,
+        Budget, Catalogue, Change, Entry, Filter, NoClasses, Out, Parameters, Seed, Seen, Stopped, Tools, Wanted,
+        WantedCell,
     };
     use enforcer_insight::findings::{Risk, Severity, Sign};
     use enforcer_insight::http::Head;
@@ -291,14 +286,11 @@ mod tests {
             reason: enforcer_common::Reason::RequestClean,
             verdict: enforcer_common::Verdict::Pass,
             decision: None,
+            placed: None,
             head,
             body: bytes::Bytes::new(),
             answer: None,
         }
-    }
-
-    fn templates() -> Box<dyn Templates> {
-        Box::new(PlainTemplates::new(10))
     }
 
     /// Given a filter that counts and one that loops, when calls come, then the one that loops is given up and the other counts on.
@@ -308,10 +300,10 @@ mod tests {
         let loops = Entry::built_in("loops", "", Risk::Inventory, &[], |_, _| Loops);
         let catalogue = Catalogue::default().with(counts).with(loops);
         let tools = Tools { seed: Seed::new([1, 2]), classes: Arc::new(NoClasses) };
-        let runner = Runner::new(catalogue, tools, templates(), Budget::default());
+        let runner = Runner::new(catalogue, tools, Budget::default());
         let heard = Arc::new(Heard::default());
         let listener: Arc<dyn Listener> = heard.clone();
-        let mut supervisor = Supervisor::start(runner, Box::new(templates), listener).unwrap();
+        let mut supervisor = Supervisor::start(runner, listener).unwrap();
         let mut wanted = Wanted::default();
         for filter in ["counts", "loops"] {
             wanted.set("pay", filter, WantedCell { mode: Mode::Observe, ..WantedCell::default() });

@@ -33,7 +33,7 @@ use aya::Ebpf;
 use enforcer_common::SipKey;
 
 pub use bpffs::prepare;
-pub use clock::{boot_id, cpus, monotonic};
+pub use clock::{boot_id, cpus, monotonic, thread_time};
 pub use error::KernelError;
 pub use hooks::{Hook, HookKind, detach_all, interfaces};
 pub use maps::Fill;

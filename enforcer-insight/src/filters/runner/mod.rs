@@ -27,7 +27,7 @@ pub use wanted::{Wanted, WantedCell};
 
 use super::record::{Asked, Record};
 use super::seen::Eyes;
-use super::{Catalogue, ParameterProblem, Parameters, Pulse, Templates, Tools, Word};
+use super::{Catalogue, ParameterProblem, Parameters, Pulse, Tools, Word};
 use crate::Call;
 use crate::findings::Sign;
 
@@ -108,8 +108,8 @@ pub struct Status {
 
 impl Runner {
     /// Without filters yet.
-    pub fn new(catalogue: Catalogue, tools: Tools, templates: Box<dyn Templates>, budget: Budget) -> Self {
-        let (eyes, shared) = (Eyes::new(tools.seed, templates), Shared::default());
+    pub fn new(catalogue: Catalogue, tools: Tools, budget: Budget) -> Self {
+        let (eyes, shared) = (Eyes::new(tools.seed), Shared::default());
         let (pulse, shared) = (Arc::default(), Arc::new(Mutex::new(shared)));
         let (cells, notices) = (BTreeMap::new(), Vec::new());
         Self { catalogue, tools, eyes, cells, budget, pulse, shared, notices, lost: 0 }

@@ -8,7 +8,7 @@ use enforcer_policy::document::Mode;
 use super::budget::{Budget, Stopped};
 use super::cell::Running;
 use super::{Change, Notice, Runner};
-use crate::filters::{Catalogue, Templates, Tools, Word};
+use crate::filters::{Catalogue, Tools, Word};
 
 /// The cells, for whoever rescues them, with what must be known of one that cannot be locked.
 #[derive(Default)]
@@ -35,8 +35,8 @@ impl Rescue {
     /// thread still runs. All others keep what they know; templates begin anew.
     ///
     /// The old runner must have been abandoned by its [`Pulse`](crate::filters::Pulse) before.
-    pub fn runner(&self, templates: Box<dyn Templates>) -> Runner {
-        let mut runner = Runner::new(self.catalogue.clone(), self.tools.clone(), templates, self.budget);
+    pub fn runner(&self) -> Runner {
+        let mut runner = Runner::new(self.catalogue.clone(), self.tools.clone(), self.budget);
         let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let mut cells: BTreeMap<Arc<str>, Vec<_>> = BTreeMap::new();
         for (cell, (name, service, mode)) in shared.cells.iter().zip(&shared.labels) {

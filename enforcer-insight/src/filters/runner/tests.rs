@@ -5,7 +5,7 @@ use enforcer_policy::document::Base;
 
 use super::*;
 use crate::filters::testing::call;
-use crate::filters::{Entry, Filter, NoClasses, Out, Parameter, PlainTemplates, Seed, Seen};
+use crate::filters::{Entry, Filter, NoClasses, Out, Parameter, Seed, Seen};
 use crate::findings::{Risk, Severity};
 
 const SCHEMA: &[Parameter] = &[Parameter::count("at", "3", 1, 1000, "misbehaves from this call on")];
@@ -72,7 +72,7 @@ fn meter() -> impl FnMut() -> u64 {
 fn runner(catalogue: Catalogue) -> Runner {
     let tools = Tools { seed: Seed::new([1, 2]), classes: Arc::new(NoClasses) };
     let budget = Budget { bytes: 4 << 20, ..Budget::default() };
-    Runner::new(catalogue, tools, Box::new(PlainTemplates::new(100)), budget)
+    Runner::new(catalogue, tools, budget)
 }
 
 /// Filter, mode, parameters.
@@ -235,7 +235,7 @@ fn one_that_loops_is_given_up_and_the_others_keep_what_they_know() {
     GATE.wait();
     assert!(pulse.at_work().is_some() && pulse.at_work() == pulse.at_work());
     pulse.abandon();
-    let mut new = rescue.runner(Box::new(PlainTemplates::new(100)));
+    let mut new = rescue.runner();
     assert_eq!(changes(&mut new), [("loops".to_owned(), Change::Stopped(Stopped::Looped))]);
     let told = counts(&show(&mut new));
     assert_eq!(told, [("eats", "4"), ("good", "4")].map(|(name, count)| (name.to_owned(), count.to_owned())));

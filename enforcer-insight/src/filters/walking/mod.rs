@@ -81,7 +81,9 @@ struct Trail {
     peers: Peers,
     last: u64,
     last_caller: u64,
-    /// Of the last calls, one bit each: the object followed the one before, and came from another caller.
+    /// Those that were named: with a few of them, one follows the other all the time.
+    objects: Distinct<32>,
+    /// Of the last calls, one bit each: the object was new, followed the one before, and came from another caller.
     followed: u64,
     callers: Distinct<2>,
     window: Window,
@@ -123,8 +125,11 @@ impl Walking {
         let trail = self.spots.entry(seen.spot.key);
         if trail.window.turn(seen.now(), self.limits.window) {
             (trail.followed, trail.callers, trail.told) = (0, Distinct::default(), false);
+            trail.objects = Distinct::default();
         }
-        let follows = number.abs_diff(trail.last).wrapping_sub(1) < STRIDE && seen.consumer.key != trail.last_caller;
+        let new = trail.objects.add(object.digest);
+        let near = number.abs_diff(trail.last).wrapping_sub(1) < STRIDE;
+        let follows = new && near && seen.consumer.key != trail.last_caller;
         (trail.last, trail.last_caller) = (number, seen.consumer.key);
         trail.followed = trail.followed << 1 | u64::from(follows);
         if follows {
