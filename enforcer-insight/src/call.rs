@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use enforcer_common::{KINDS, Reason, SubjectKind, Verdict};
 use enforcer_policy::{DecisionId, Moment};
 
+use crate::classes::Sensitive;
 use crate::http::{Framing, Head, Header};
 
 /// Headers of an answer that are read.
@@ -42,6 +43,8 @@ pub struct Call {
     pub body: Bytes,
     /// Where it went, as the inventory knows it; `None` where it does not.
     pub placed: Option<Placed>,
+    /// The classes of data in it; none when nobody has looked for them.
+    pub sensitive: Sensitive,
     /// `None` for a refused request, and for one whose answer was not seen.
     pub answer: Option<Answer>,
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use enforcer_common::{KINDS, Reason, SipKey, Verdict};
 use enforcer_insight::http::Head;
-use enforcer_insight::inventory::{Classes, Inventory, Spec, drift, openapi};
+use enforcer_insight::inventory::{Inventory, Spec, drift, openapi};
 use enforcer_insight::{Answer, AnswerHead, Call, body};
 use enforcer_policy::Moment;
 use libfuzzer_sys::fuzz_target;
@@ -19,7 +19,7 @@ fuzz_target!(|data: &[u8]| {
     let mut inventory = Inventory::default();
     for (at, pair) in parts.chunks(2).enumerate() {
         if let Some(call) = pair.first().and_then(|sent| call(data.slice_ref(sent), data.slice_ref(pair.last()?), at as u64)) {
-            inventory.take(&call, &Classes::default(), SipKey([1, 2]));
+            inventory.take(&call, SipKey([1, 2]));
         }
     }
     assert!(inventory.endpoints() <= parts.len());
@@ -47,6 +47,7 @@ fn call(sent: Bytes, answer: Bytes, id: u64) -> Option<Call> {
         verdict: Verdict::Pass,
         decision: None,
         placed: None,
+        sensitive: enforcer_insight::classes::Sensitive::default(),
         body: body(&head, &sent.slice(head.end..)),
         head,
         answer: Some(Answer { status: 200, first_byte: times, whole: times, bytes: 1, complete: true, headers, body: answered }),

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: what a packet, a list and a request cost, beside what else there is.
 //!
-//! In: root on a Linux host. Out: the benchmark's table. Never here: the benchmark; it is `enforcer-bench` of the tests
+//! In: root on a Linux host, but for `filters`. Out: the benchmark's table. Never here: the benchmark; it is `enforcer-bench` of the tests
 //! crate. Agent and benchmark are built for speed, whatever this program was built for.
 
 use std::{
@@ -27,6 +27,8 @@ pub(crate) struct Arguments {
 enum Benchmark {
     /// Drops over veth, clean packets, loading a million, single orders; beside nftables and ipset
     Fastpath(Fastpath),
+    /// Filters: what a call costs in the agent, and what is held after millions of distinct ones
+    Filters(Filters),
     /// Requests: kernel path and agent beside nginx with a map, and with `ModSecurity` and the Core Rule Set
     Requests(Effort),
 }
@@ -38,6 +40,13 @@ struct Fastpath {
     /// Run only these phases: empty, hosts, six, networks
     #[arg(long, value_name = "PHASES")]
     only: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct Filters {
+    /// Millions of calls of which no two are alike
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    millions: u32,
 }
 
 /// What all benchmarks understand.
@@ -53,10 +62,32 @@ struct Effort {
 
 /// Runs the task.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let benchmark = &arguments.benchmark;
+    match &arguments.benchmark {
+        // The match for sets of ipset is a part of iptables.
+        Benchmark::Fastpath(fastpath) => {
+            let only: Vec<&str> = fastpath.only.iter().flat_map(|phases| ["--only", phases]).collect();
+            on_the_kernel("fastpath", &["iptables"], &only, &fastpath.effort)
+        }
+        Benchmark::Filters(filters) => filters.run(),
+        Benchmark::Requests(effort) => {
+            on_the_kernel("requests", &["libnginx-mod-http-modsecurity", "modsecurity-crs"], &[], effort)
+        }
+    }
+}
+
+impl Filters {
+    /// Needs no kernel and nobody's rights.
+    fn run(&self) -> anyhow::Result<()> {
+        let example = ["run", "--release", "--package", "enforcer-insight", "--example", "filters_cost", "--"];
+        steps::execute(cargo().args(example).arg(self.millions.to_string()))
+    }
+}
+
+/// Measures beside `rivals`, which are installed beyond what `setup` installs.
+fn on_the_kernel(name: &str, rivals: &[&'static str], more: &[&str], effort: &Effort) -> anyhow::Result<()> {
     task_setup::require_root("to make network namespaces and to load kernel programs")?;
     let toolchain = task_setup::ensure()?;
-    let missing = apt::missing(benchmark.rivals());
+    let missing = apt::missing(rivals);
     if !missing.is_empty() {
         println!("== installing {}", missing.join(" "));
         apt::install(&missing)?;
@@ -68,37 +99,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let workspace = steps::workspace();
     // The same folder as the product's kernel programs: the same compiler, so `core` is compiled once.
     let object = enforcer_ebpf_build::build_package(&toolchain, OBJECT, &workspace, &workspace.join("target/bpf"))?;
-    let mut bench = benchmark.command(&release);
-    steps::execute(bench.env("ENFORCER_BENCH_OBJECT", object))
-}
-
-impl Benchmark {
-    /// What the product is compared with, beyond what `setup` installs.
-    const fn rivals(&self) -> &'static [&'static str] {
-        match self {
-            // The match for sets of ipset is a part of it.
-            Self::Fastpath(_) => &["iptables"],
-            Self::Requests(_) => &["libnginx-mod-http-modsecurity", "modsecurity-crs"],
-        }
-    }
-
-    fn command(&self, release: &Path) -> Command {
-        let mut bench = Command::new(release.join(BENCH));
-        bench.env("ENFORCER_BIN", release.join("enforcer"));
-        let effort = match self {
-            Self::Fastpath(fastpath) => {
-                bench.arg("fastpath").args(fastpath.only.iter().flat_map(|phases| ["--only", phases]));
-                &fastpath.effort
-            }
-            Self::Requests(effort) => {
-                bench.arg("requests");
-                effort
-            }
-        };
-        bench.args(effort.quick.then_some("--quick"));
-        bench.args(effort.json.iter().flat_map(|file| [Path::new("--json"), file]));
-        bench
-    }
+    let mut bench = Command::new(release.join(BENCH));
+    bench.env("ENFORCER_BIN", release.join("enforcer")).env("ENFORCER_BENCH_OBJECT", object);
+    bench.arg(name).args(more).args(effort.quick.then_some("--quick"));
+    steps::execute(bench.args(effort.json.iter().flat_map(|file| [Path::new("--json"), file])))
 }
 
 /// Beside the folder this program lies in.

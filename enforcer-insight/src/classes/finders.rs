@@ -11,12 +11,8 @@ use crate::pattern::Pattern;
 
 /// Adds the class of everything that is found.
 pub(super) fn find(text: &[u8], hints: Hints, found: &mut Vec<Data>) {
-    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let letters = text.iter().any(u8::is_ascii_uppercase);
-    for finder in FINDERS.iter() {
-        if digits < finder.least_digits || (finder.needs_letters && !letters) {
-            continue;
-        }
+    let signs = Signs::of(text);
+    for finder in FINDERS.iter().filter(|finder| signs.suffice(&finder.needs)) {
         for (begin, end) in finder.pattern.all(text).take(MOST_IN_VALUE) {
             let candidate = text.get(begin..end).unwrap_or_default();
             if stands_alone(text, begin, end) && (finder.is_data)(candidate, hints) {
@@ -30,9 +26,38 @@ pub(super) fn find(text: &[u8], hints: Hints, found: &mut Vec<Data>) {
 struct Finder {
     class: Data,
     pattern: Pattern,
-    least_digits: usize,
-    needs_letters: bool,
+    needs: Signs,
     is_data: fn(&[u8], Hints) -> bool,
+}
+
+/// What a text has, or the least that a pattern needs: most texts have too little for most patterns.
+#[derive(Clone, Copy, Default)]
+struct Signs {
+    bytes: usize,
+    digits: usize,
+    /// Letters in upper case.
+    upper: bool,
+    /// The sign of mail.
+    at: bool,
+}
+
+impl Signs {
+    fn of(text: &[u8]) -> Self {
+        let mut signs = Self { bytes: text.len(), ..Self::default() };
+        for byte in text {
+            signs.digits += usize::from(byte.is_ascii_digit());
+            signs.upper |= byte.is_ascii_uppercase();
+            signs.at |= *byte == b'@';
+        }
+        signs
+    }
+
+    const fn suffice(&self, needs: &Self) -> bool {
+        self.bytes >= needs.bytes
+            && self.digits >= needs.digits
+            && (self.upper || !needs.upper)
+            && (self.at || !needs.at)
+    }
 }
 
 /// What stands before and behind belongs to other words.
@@ -102,12 +127,11 @@ macro_rules! shaped {
 }
 
 static FINDERS: LazyLock<Vec<Finder>> = LazyLock::new(|| {
-    let finder = |class, least_digits, needs_letters, pattern, is_data| Finder {
-        class,
-        pattern: Pattern::new(pattern),
-        least_digits,
-        needs_letters,
-        is_data,
+    let finder = |class, digits, upper, pattern, is_data| {
+        // The shortest key is one of a chat; a digit is a byte.
+        let bytes = if matches!(class, Data::CloudKey | Data::Jwt | Data::PrivateKey) { 15 } else { digits };
+        let needs = Signs { bytes, digits, upper, at: class == Data::Email };
+        Finder { class, pattern: Pattern::new(pattern), needs, is_data }
     };
     vec![
         finder(Data::Card, 13, false, r"[2-6](?:[\ -]?[0-9]){12,18}", is_card),

@@ -14,7 +14,8 @@ mod nations;
 
 use std::collections::BTreeMap;
 
-use crate::content::{Contents, Place, Value, WHOLE_PATH};
+use crate::Call;
+use crate::content::{self, Contents, Place, Value, WHOLE_PATH};
 
 /// A class of data.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
@@ -101,6 +102,23 @@ pub struct Found {
     pub class: Data,
     /// How often; of one value, at most [`MOST_IN_VALUE`] times.
     pub count: u32,
+}
+
+/// The classes of data in a call, looked for once for all who want to know.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub struct Sensitive {
+    /// In the request.
+    pub request: Vec<Found>,
+    /// In the answer.
+    pub answer: Vec<Found>,
+}
+
+impl Sensitive {
+    /// Looks for them.
+    pub fn of(call: &Call) -> Self {
+        let answer = call.answer.as_ref().map(|answer| classify(&content::answer(answer)));
+        Self { request: classify(&content::request(call)), answer: answer.unwrap_or_default() }
+    }
 }
 
 /// Data that are counted in one value, at most.

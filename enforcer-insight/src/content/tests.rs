@@ -27,6 +27,7 @@ fn call(text: &str) -> Call {
         verdict: Verdict::Pass,
         decision: None,
         placed: None,
+        sensitive: crate::classes::Sensitive::default(),
         head,
         body,
         answer: None,

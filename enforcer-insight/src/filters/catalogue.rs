@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::exposure::Classes;
 use super::state::Seed;
 use super::{Filter, Parameter, Parameters, Word};
 use super::{
@@ -16,8 +15,6 @@ use crate::findings::Risk;
 pub struct Tools {
     /// The key of digests.
     pub seed: Seed,
-    /// Finds classes of data in calls.
-    pub classes: Arc<dyn Classes>,
 }
 
 /// Makes a filter.

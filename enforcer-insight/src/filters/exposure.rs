@@ -1,24 +1,22 @@
-//! Sensitive data in answers and addresses, and bulk export. In: answers, and classes of data that somebody else finds in them.
+//! Sensitive data in answers and addresses, and bulk export. In: answers, with the classes of data that were found in calls.
 //! Out: signs of data that should not be there, and of callers that take much more than usual. Never here: how classes are found,
 //! values.
 //!
 //! What is usual is learned from the caller's own past windows and from those of its peers on the service.
-use std::sync::Arc;
 use std::time::Duration;
 
 use enforcer_policy::Moment;
 
+use super::found::{Found, Place, found_in};
 use super::state::{Book, Peers, Recent, Steps, Window};
-use super::{Entry, Filter, Out, Parameter, Parameters, Seen, Word};
+use super::{Entry, Filter, Out, Parameter, Parameters, Seen};
+use crate::Answer;
 use crate::findings::{Risk, Severity, Sign, Suggestion};
-use crate::{Answer, Call};
 
 /// The filter.
 pub(super) fn entry() -> Entry {
     let title = "sensitive data where it should not be, and bulk export";
-    Entry::built_in("exposure", title, Risk::PropertyAuthorization, SCHEMA, |parameters, tools| {
-        Exposure::new(parameters, Arc::clone(&tools.classes))
-    })
+    Entry::built_in("exposure", title, Risk::PropertyAuthorization, SCHEMA, |parameters, _| Exposure::new(parameters))
 }
 
 const SCHEMA: &[Parameter] = &[
@@ -30,48 +28,8 @@ const SCHEMA: &[Parameter] = &[
     Parameter::count("entries", "16384", 256, 1_048_576, "callers that are remembered"),
 ];
 
-/// Finds classes of data in a call.
-pub trait Classes: Send + Sync {
-    /// Puts what it finds into `found`, which is empty: for each class and place, how many values.
-    fn find(&self, call: &Call, found: &mut Vec<Found>);
-}
-
-/// Some values of one class.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Found {
-    /// The class, such as `card_number`.
-    pub class: Word,
-    /// Where.
-    pub place: Place,
-    /// How many.
-    pub count: u32,
-    /// It should not be there at all, as a password in an answer; else it is only counted.
-    pub grave: bool,
-}
-
-/// Where data can stand.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Place {
-    /// In the body of the answer.
-    Answer,
-    /// In a header or the body of the request.
-    Request,
-    /// In the address of the request.
-    Url,
-}
-
-/// Finds nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoClasses;
-
-impl Classes for NoClasses {
-    fn find(&self, _: &Call, _: &mut Vec<Found>) {}
-}
-
 struct Exposure {
     limits: Limits,
-    classes: Arc<dyn Classes>,
-    found: Vec<Found>,
     takers: Book<Taker>,
     peers: Peers,
     told: Book<Steps>,
@@ -100,23 +58,21 @@ struct Taker {
 }
 
 impl Exposure {
-    fn new(parameters: &Parameters, classes: Arc<dyn Classes>) -> Self {
-        let takers = Book::new(parameters.size("entries"));
-        let (found, peers, told) = (Vec::new(), Peers::default(), Book::new(TOLD));
-        Self { limits: Limits::of(parameters), classes, found, takers, peers, told }
+    fn new(parameters: &Parameters) -> Self {
+        let (takers, peers, told) = (Book::new(parameters.size("entries")), Peers::default(), Book::new(TOLD));
+        Self { limits: Limits::of(parameters), takers, peers, told }
     }
 
     /// Data that should not be there: told once for each endpoint, class and place, and when it has doubled.
     fn misplaced(&mut self, seen: &Seen<'_>, out: &mut Out) -> u32 {
-        self.found.clear();
-        self.classes.find(seen.call, &mut self.found);
         let mut values: u32 = 0;
-        for found in &self.found {
+        for found in found_in(&seen.call.sensitive) {
             if found.place == Place::Answer {
                 values = values.saturating_add(found.count);
             }
             if found.grave || found.place == Place::Url {
-                let key = seen.seed.words(seen.spot.key, seen.digest(found.class.as_bytes()) ^ found.place as u64);
+                let key =
+                    seen.seed.words(seen.spot.key, seen.digest(found.class.name().as_bytes()) ^ found.place as u64);
                 let steps = self.told.entry(key);
                 if *steps == Steps::default() {
                     steps.reach(1, 1);
@@ -158,8 +114,7 @@ impl Filter for Exposure {
     }
 
     fn held_bytes(&self) -> usize {
-        let found = self.found.capacity() * size_of::<Found>();
-        self.takers.held_bytes() + self.told.held_bytes() + found
+        self.takers.held_bytes() + self.told.held_bytes()
     }
 
     fn forgotten(&self) -> u64 {
@@ -206,7 +161,7 @@ impl Taker {
     }
 }
 
-fn misplaced(seen: &Seen<'_>, found: &Found) -> Sign {
+fn misplaced(seen: &Seen<'_>, found: Found) -> Sign {
     let (kind, fix, place) = match found.place {
         Place::Answer => ("sensitive_data_in_answer", FIX_ANSWER, "answer"),
         Place::Request => ("sensitive_data_in_request", FIX_ANSWER, "request"),
@@ -214,7 +169,7 @@ fn misplaced(seen: &Seen<'_>, found: &Found) -> Sign {
     };
     let severity = if found.grave { Severity::High } else { Severity::Medium };
     let sign = Sign::new(kind, Risk::PropertyAuthorization, severity, 85, fix).at(&seen.spot.text);
-    sign.word("class", found.class.clone()).word("place", place).count("values", found.count)
+    sign.word("class", found.class.name()).word("place", place).count("values", found.count)
 }
 
 fn export(seen: &Seen<'_>, taker: &Taker, bound: u32, known: bool, limits: &Limits) -> Sign {

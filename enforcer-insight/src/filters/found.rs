@@ -1,29 +1,41 @@
-//! Classes of data for filters. In: calls. Out: what the rooms `content` and `classes` find in them, with what is grave about it.
-//! Never here: values, how classes are told.
-use super::Word;
-use super::exposure::{Classes, Found, Place};
-use crate::classes::{Data, classify};
-use crate::content::{self, Contents};
-use crate::{Call, content::Place as At};
+//! What is grave about data in calls. In: the classes that were found, by place and field. Out: where each stands, as filters tell it, and
+//! whether it has any business there. Never here: values, how classes are told.
+use crate::classes::{self, Data, Sensitive};
+use crate::content::Place as At;
 
-/// Finds classes of data by decoding requests and answers.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ByContent;
-
-impl Classes for ByContent {
-    fn find(&self, call: &Call, found: &mut Vec<Found>) {
-        add(&content::request(call), found, |at| if is_address(at) { Place::Url } else { Place::Request });
-        if let Some(answer) = &call.answer {
-            add(&content::answer(answer), found, |_| Place::Answer);
-        }
-    }
+/// Some values of one class.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Found {
+    /// The class.
+    pub(super) class: Data,
+    /// Where.
+    pub(super) place: Place,
+    /// How many.
+    pub(super) count: u32,
+    /// It should not be there at all, as a password in an answer; else it is only counted.
+    pub(super) grave: bool,
 }
 
-fn add(contents: &Contents, found: &mut Vec<Found>, place: impl Fn(At) -> Place) {
-    found.extend(classify(contents).into_iter().map(|one| {
-        let place = place(one.place);
-        Found { class: Word::Borrowed(one.class.name()), place, count: one.count, grave: is_grave(one.class, place) }
-    }));
+/// Where data can stand.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) enum Place {
+    /// In the body of the answer.
+    Answer,
+    /// In a header or the body of the request.
+    Request,
+    /// In the address of the request.
+    Url,
+}
+
+/// All that was found in a call.
+pub(super) fn found_in(call: &Sensitive) -> impl Iterator<Item = Found> {
+    let asked =
+        call.request.iter().map(|one| found(one, if is_address(one.place) { Place::Url } else { Place::Request }));
+    asked.chain(call.answer.iter().map(|one| found(one, Place::Answer)))
+}
+
+const fn found(one: &classes::Found, place: Place) -> Found {
+    Found { class: one.class, place, count: one.count, grave: is_grave(one.class, place) }
 }
 
 const fn is_address(at: At) -> bool {

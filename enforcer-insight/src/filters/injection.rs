@@ -135,16 +135,14 @@ const MOST: u8 = 97;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use enforcer_policy::document::Mode;
 
     use super::super::testing::call;
-    use super::super::{Budget, Catalogue, NoClasses, Raised, Runner, Seed, Tools, Wanted, WantedCell};
+    use super::super::{Budget, Catalogue, Raised, Runner, Seed, Tools, Wanted, WantedCell};
 
     /// What is raised about the same request, sent so often.
     fn raised(request: &str, times: usize) -> Vec<Raised> {
-        let tools = Tools { seed: Seed::new([1, 2]), classes: Arc::new(NoClasses) };
+        let tools = Tools { seed: Seed::new([1, 2]) };
         let mut runner = Runner::new(Catalogue::built_in(), tools, Budget::default());
         let mut wanted = Wanted::default();
         wanted.set("pay", "injection", WantedCell { mode: Mode::Observe, ..WantedCell::default() });

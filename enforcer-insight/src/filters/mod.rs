@@ -41,9 +41,7 @@ use std::borrow::Cow;
 
 pub use catalogue::{Catalogue, Entry, Make, Tools};
 pub use claims::Claims;
-pub use exposure::{Classes, Found, NoClasses, Place};
 pub use filter::{Filter, Out};
-pub use found::ByContent;
 pub use login::Attempt;
 pub use parameters::{Kind, Parameter, ParameterProblem, Parameters};
 pub use pulse::Pulse;

@@ -25,6 +25,7 @@ pub(super) fn call(request: &str, answered: &str) -> Call {
         verdict: Verdict::Pass,
         decision: None,
         placed: None,
+        sensitive: crate::classes::Sensitive::default(),
         head,
         body,
         answer: (!answered.is_empty()).then(|| answer(answered)),

@@ -1,11 +1,10 @@
-//! Classes of data by where they were found. In: what a finder of classes says of a call. Out: [`Classes`], counts by place, field
+//! Classes of data by where they were found. In: what was found in a call. Out: [`Classes`], counts by place, field
 //! and class. Never here: the data, and how it is told.
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Call;
-use crate::classes::classify;
+use crate::classes::Sensitive;
 use crate::content;
 
 /// Places, fields and classes of one endpoint that are kept.
@@ -42,10 +41,10 @@ impl Place {
 pub struct Classes(BTreeMap<(Place, Box<str>, Box<str>), u64>);
 
 impl Classes {
-    /// What stands in a call, by the rooms `content` and `classes`.
-    pub fn of(call: &Call) -> Self {
+    /// What was found in a call.
+    pub fn of(call: &Sensitive) -> Self {
         let mut all = Self::default();
-        for found in classify(&content::request(call)) {
+        for found in &call.request {
             let place = match found.place {
                 content::Place::Path | content::Place::Query => Place::Url,
                 content::Place::Cookie | content::Place::Header => Place::Header,
@@ -57,7 +56,7 @@ impl Classes {
             };
             all.note(place, &found.name, found.class.name(), found.count.into());
         }
-        for found in call.answer.iter().flat_map(|answer| classify(&content::answer(answer))) {
+        for found in &call.answer {
             all.note(Place::Answer, &found.name, found.class.name(), found.count.into());
         }
         all

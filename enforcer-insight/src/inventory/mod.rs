@@ -1,4 +1,4 @@
-//! The inventory: every API that is called, by what its calls show. In: calls with their answers, one by one, and the classes of
+//! The inventory: every API that is called, by what its calls show. In: calls with their answers, one by one, with the classes of
 //! data that were found in them. Out: services with their endpoints (method and template), parameters, types, statuses, times,
 //! credentials, callers, risk; as a list, as `OpenAPI`, and against a specification.
 //!
@@ -64,18 +64,18 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Takes one call, and the classes of data that were found in it; gives the endpoint where it belongs, when that is known. `key`
-    /// makes the digests of clients' addresses, which are counted and not kept.
-    pub fn take(&mut self, call: &Call, classes: &Classes, key: SipKey) -> Option<Placed> {
+    /// Takes one call; gives the endpoint where it belongs, when that is known. `key` makes the digests of clients' addresses, which are
+    /// counted and not kept.
+    pub fn take(&mut self, call: &Call, key: SipKey) -> Option<Placed> {
         let room = self.endpoints() < ENDPOINTS;
         if let Some(service) = self.services.get_mut(&*call.service) {
-            return service.take(call, classes, key, room);
+            return service.take(call, key, room);
         }
         if self.services.len() == SERVICES {
             self.forgotten.services += 1;
             return None;
         }
-        self.services.entry((*call.service).into()).or_default().take(call, classes, key, room)
+        self.services.entry((*call.service).into()).or_default().take(call, key, room)
     }
 
     /// The services, by name.

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use enforcer_common::SipKey;
 use serde::{Deserialize, Serialize};
 
-use super::classes::Classes;
 use super::fold;
 use super::tree::{DEPTH, Full, Node};
 use super::usage::{Usage, cut, is_proof};
@@ -77,13 +76,13 @@ impl Service {
     }
 
     /// Takes one call, and gives its endpoint; `room` is false when the inventory has no more of them.
-    pub(super) fn take(&mut self, call: &Call, classes: &Classes, key: SipKey, room: bool) -> Option<Placed> {
+    pub(super) fn take(&mut self, call: &Call, key: SipKey, room: bool) -> Option<Placed> {
         let method = std::str::from_utf8(&call.head.method).unwrap_or_default();
         let segments = segments(call).filter(|segments| segments.len() <= DEPTH);
         if call.is_refused() {
             self.take_refused(segments.as_deref(), method);
         } else if let Some(segments) = &segments {
-            self.take_seen(call, segments, method, classes, key, room);
+            self.take_seen(call, segments, method, key, room);
         } else {
             self.calls += 1;
             self.forgotten.deep += 1;
@@ -91,17 +90,17 @@ impl Service {
         self.root.place(&segments?, method)
     }
 
-    fn take_seen(&mut self, call: &Call, segments: &[Bytes], method: &str, classes: &Classes, key: SipKey, room: bool) {
+    fn take_seen(&mut self, call: &Call, segments: &[Bytes], method: &str, key: SipKey, room: bool) {
         self.calls += 1;
         let proof = call.status().is_some_and(is_proof);
         let found = self.root.find(segments, method, proof);
         let differs = |usage: &Usage| call.answer.as_ref().is_some_and(|answer| !usage.could_answer(answer));
         let apart = found.as_ref().is_some_and(|found| proof && found.by_name && differs(found.usage));
         match found {
-            Some(found) if !apart => found.usage.take(call, classes, key),
+            Some(found) if !apart => found.usage.take(call, key),
             _ if proof && room && self.count < ENDPOINTS => {
                 let mut usage = Usage::default();
-                usage.take(call, classes, key);
+                usage.take(call, key);
                 self.make(segments, method, usage, apart);
             }
             _ if proof => self.forgotten.endpoints += 1,

@@ -33,6 +33,7 @@ pub(super) fn call_with(line: &str, headers: &str, sent: &str, status: u16, answ
         verdict: Verdict::Pass,
         decision: None,
         placed: None,
+        sensitive: crate::classes::Sensitive::default(),
         body: body(&head, &text.slice(head.end..)),
         head,
         answer: Some(Answer {
@@ -54,7 +55,7 @@ pub(super) fn call(line: &str, status: u16) -> Call {
 pub(super) fn take(calls: impl IntoIterator<Item = Call>) -> Inventory {
     let mut inventory = Inventory::default();
     for call in calls {
-        inventory.take(&call, &Classes::default(), KEY);
+        inventory.take(&call, KEY);
     }
     inventory
 }
@@ -160,10 +161,8 @@ fn what_is_not_there_makes_no_endpoint() {
     let known = take([call("GET /users/1", 200)]);
     for status in [400, 401, 403, 404, 405, 414, 501, 502] {
         let mut inventory = known.clone();
-        (0..50).for_each(|n| {
-            drop(inventory.take(&call(&format!("GET /{}/{n}", person(n)), status), &Classes::default(), KEY))
-        });
-        inventory.take(&call("GET /users/2", status), &Classes::default(), KEY);
+        (0..50).for_each(|n| drop(inventory.take(&call(&format!("GET /{}/{n}", person(n)), status), KEY)));
+        inventory.take(&call("GET /users/2", status), KEY);
         assert_eq!(templates(&inventory), ["GET /users/{id}"], "{status}");
         assert_eq!(usage(&inventory, "GET /users/{id}").statuses[&status], 1, "of an endpoint that is known");
         assert_eq!(inventory.services().next().unwrap().1.unmatched[&status], 50);
@@ -177,7 +176,7 @@ fn refused_calls_teach_nothing() {
     for line in ["GET /users/2?secret=1", "GET /other"] {
         let mut refused = Call { answer: None, ..call(line, 200) };
         refused.verdict = Verdict::Deny;
-        inventory.take(&refused, &Classes::default(), KEY);
+        inventory.take(&refused, KEY);
     }
     let after = usage(&inventory, "GET /users/{id}");
     assert_eq!(*after, Usage { refused: 1, ..before });
@@ -235,7 +234,7 @@ fn a_flood_of_paths_is_bounded() {
             _ => format!("GET /p{}/{}", word(0), word(48)),
         };
         let answer = format!(r#"{{"f{}":1,"g{}":2}}"#, word(8), word(24));
-        inventory.take(&call_with(&line, "", "", 200, &answer), &Classes::default(), KEY);
+        inventory.take(&call_with(&line, "", "", 200, &answer), KEY);
     }
     let forgotten: u64 = inventory.forgotten().each().iter().map(|(_, count)| count).sum();
     assert!(inventory.endpoints() <= ENDPOINTS_OF_A_SERVICE && forgotten > 0, "{} {forgotten}", inventory.endpoints());
@@ -332,7 +331,7 @@ proptest! {
 fn a_call_is_placed_as_it_is_listed() {
     let mut inventory = Inventory::default();
     let mut place = |line: &str, status: u16| {
-        inventory.take(&call(line, status), &Classes::default(), KEY).map(|placed| (placed.template, placed.parameters))
+        inventory.take(&call(line, status), KEY).map(|placed| (placed.template, placed.parameters))
     };
     assert_eq!(place("GET /orders/17/lines", 200), Some(("/orders/{}/lines".to_owned(), vec!["17".into()])));
     assert_eq!(place("GET /orders/18/lines", 404), Some(("/orders/{}/lines".to_owned(), vec!["18".into()])));

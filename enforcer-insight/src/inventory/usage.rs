@@ -66,11 +66,11 @@ pub struct Usage {
 
 impl Usage {
     /// Takes a call that the application saw.
-    pub(super) fn take(&mut self, call: &Call, classes: &Classes, key: SipKey) {
+    pub(super) fn take(&mut self, call: &Call, key: SipKey) {
         self.calls += 1;
         self.first = Some(self.first.map_or(call.time, |first| first.min(call.time)));
         self.last = self.last.max(Some(call.time));
-        self.forgotten += self.classes.join(classes);
+        self.forgotten += self.classes.join(&Classes::of(&call.sensitive));
         self.take_request(call);
         self.take_consumers(call, key);
         if let Some(answer) = &call.answer {

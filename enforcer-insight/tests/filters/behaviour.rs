@@ -1,9 +1,6 @@
 //! What filters do with their parameters and with what they learn over days.
-use std::borrow::Cow;
-use std::sync::Arc;
-
 use enforcer_insight::Call;
-use enforcer_insight::filters::{Classes, Found, NoClasses, Place};
+use enforcer_insight::classes::Sensitive;
 use enforcer_insight::findings::{FactValue, Finding};
 use enforcer_policy::{Action, DecisionId};
 
@@ -67,12 +64,12 @@ fn twice() -> Vec<Call> {
 #[test]
 fn a_double_login_ends_the_older_the_newer_or_none() {
     for (word, ended) in [("end-older", Some(11)), ("end-newer", Some(12)), ("report", None)] {
-        let outcome = play_with(runner_with(&[("sessions", "double_login", word)], Arc::new(NoClasses)), &twice());
+        let outcome = play_with(runner_with(&[("sessions", "double_login", word)]), &twice());
         let [double] = &of_kind(&outcome, "double_login")[..] else { panic!("{word}: not one") };
         let subject = double.suggestion.as_ref().map(|one| one.subject.token().unwrap().digest);
         assert_eq!(subject, ended, "{word}");
     }
-    let outcome = play_with(runner_with(&[("sessions", "double_login", "ignore")], Arc::new(NoClasses)), &twice());
+    let outcome = play_with(runner_with(&[("sessions", "double_login", "ignore")]), &twice());
     assert_eq!(of_kind(&outcome, "double_login").len(), 0);
 }
 
@@ -86,22 +83,10 @@ fn a_stolen_session_ends_the_device_or_the_session() {
                 world.call(call * 9_000 + device * 2_000, &who, &get("/accounts"));
             }
         }
-        let outcome = play_with(runner_with(&[("sessions", "theft", word)], Arc::new(NoClasses)), &world.finish());
+        let outcome = play_with(runner_with(&[("sessions", "theft", word)]), &world.finish());
         let [stolen] = &of_kind(&outcome, "stolen_session")[..] else { panic!("{word}: not one") };
         let suggestion = stolen.suggestion.as_ref().unwrap();
         assert_eq!((suggestion.subject.token().unwrap().digest, suggestion.action), (subject, Action::Deny), "{word}");
-    }
-}
-
-/// A password on one path, and as many mail addresses as its query has bytes elsewhere.
-struct Passwords;
-
-impl Classes for Passwords {
-    fn find(&self, call: &Call, found: &mut Vec<Found>) {
-        let target = std::str::from_utf8(&call.head.target).unwrap();
-        let (class, grave) = if target.starts_with("/debug") { ("password", true) } else { ("email", false) };
-        let count = u32::try_from(target.split('?').nth(1).unwrap_or("x").len()).unwrap();
-        found.push(Found { class: Cow::Borrowed(class), place: Place::Answer, count, grave });
     }
 }
 
@@ -109,9 +94,18 @@ impl Classes for Passwords {
 fn classes_of_data_are_told_where_grave_and_counted_elsewhere() {
     let mut world = World::new(5);
     let who = Who { user: 9, ..Who::default() };
-    (0..30).for_each(|call| world.call(call * 5_000, &who, &get("/debug")));
-    (0..30).for_each(|call| world.call(call * 5_000, &who, &get(format!("/mails?{}", "x".repeat(50)))));
-    let outcome = play_with(runner_with(&[], Arc::new(Passwords)), &world.finish());
+    let debug = Ask { answer: r#"{"user":"ada","password":"correct horse"}"#.to_owned(), ..get("/debug") };
+    let mails: Vec<String> = (0..50).map(|number| format!("\"mail{number}@bank.example\"")).collect();
+    let mails = Ask { answer: format!("[{}]", mails.join(",")), ..get("/mails") };
+    for call in 0..30 {
+        world.call(call * 5_000, &who, &debug);
+        world.call(call * 5_000, &who, &mails);
+    }
+    let mut calls = world.finish();
+    for call in &mut calls {
+        call.sensitive = Sensitive::of(call);
+    }
+    let outcome = play_with(runner_with(&[]), &calls);
     let [grave] = &of_kind(&outcome, "sensitive_data_in_answer")[..] else { panic!("not one") };
     assert_eq!(grave.endpoint.as_deref(), Some("GET /debug"));
     assert!(grave.subjects.is_empty() && grave.suggestion.is_none());
@@ -129,7 +123,7 @@ fn a_partner_keeps_its_hours() {
         world.call(at, &who, &get("/rates/100"));
     }
     let contract = "0000000000000abc: GET /rates/{}; hours 08-20; days 1-5";
-    let outcome = play_with(runner_with(&[("contract", "contracts", contract)], Arc::new(NoClasses)), &world.finish());
+    let outcome = play_with(runner_with(&[("contract", "contracts", contract)]), &world.finish());
     let [outside] = &of_kind(&outcome, "outside_hours")[..] else { panic!("not one") };
     assert_eq!((outside.count, outside.first.0 - super::traffic::START), (1, 13 * 60 * MINUTE));
     let scope = outside.suggestion.as_ref().unwrap().scope.to_string();
@@ -145,7 +139,7 @@ fn parameters_move_the_bounds() {
     (0..50).for_each(|id| world.call(id * 2_000, &who, &get(format!("/accounts/{id}"))));
     let calls = world.finish();
     let count = |set: &[(&str, &str, &str)]| {
-        let outcome = play_with(runner_with(set, Arc::new(NoClasses)), &calls);
+        let outcome = play_with(runner_with(set), &calls);
         (of_kind(&outcome, "credential_stuffing").len(), of_kind(&outcome, "object_walking").len())
     };
     assert_eq!(count(&[]), (2, 1), "by device and by address, not by their network, too");

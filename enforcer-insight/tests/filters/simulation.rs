@@ -1,12 +1,9 @@
 //! Given clean users and one attack of each kind, when all filters run, then every kind is found, and nobody clean is refused.
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use enforcer_insight::Call;
 use enforcer_insight::decide::{Course, Decider};
-use enforcer_insight::filters::{
-    Budget, Catalogue, Change, Classes, NoClasses, Runner, Seed, Tools, Wanted, WantedCell,
-};
+use enforcer_insight::filters::{Budget, Catalogue, Change, Runner, Seed, Tools, Wanted, WantedCell};
 use enforcer_insight::findings::{Finding, Findings, Noted};
 use enforcer_policy::document::Mode;
 use enforcer_policy::{Address, Moment, Subject};
@@ -16,11 +13,11 @@ use super::traffic::{PARTNER, START, World};
 
 /// A runner with all filters on the bank.
 pub(crate) fn runner() -> Runner {
-    runner_with(&[], Arc::new(NoClasses))
+    runner_with(&[])
 }
 
 /// The same with some parameters set: filter, name, text.
-pub(crate) fn runner_with(set_too: &[(&str, &str, &str)], classes: Arc<dyn Classes>) -> Runner {
+pub(crate) fn runner_with(set_too: &[(&str, &str, &str)]) -> Runner {
     let catalogue = Catalogue::built_in();
     let mut wanted = Wanted::default();
     for entry in catalogue.iter() {
@@ -38,7 +35,7 @@ pub(crate) fn runner_with(set_too: &[(&str, &str, &str)], classes: Arc<dyn Class
         }
         wanted.set("bank", &entry.name, cell);
     }
-    let tools = Tools { seed: Seed::new([7, 11]), classes };
+    let tools = Tools { seed: Seed::new([7, 11]) };
     // Without optimisation and beside other tests, time says nothing: the meter stands still.
     let mut runner = Runner::new(catalogue, tools, Budget::default());
     runner.apply(&wanted);

@@ -300,6 +300,7 @@ pub(crate) fn call(id: u64, time: Moment, who: &Who, ask: &Ask) -> Call {
         verdict: if refused { enforcer_common::Verdict::Deny } else { enforcer_common::Verdict::Pass },
         decision: ask.refused_by,
         placed: None,
+        sensitive: enforcer_insight::classes::Sensitive::default(),
         head,
         body: Bytes::from(ask.body.clone()),
         answer: (!refused).then(|| answer(ask)),

@@ -63,6 +63,7 @@ fn parse(head: &str, body: &str) -> Call {
         verdict: Verdict::Pass,
         decision: None,
         placed: None,
+        sensitive: enforcer_insight::classes::Sensitive::default(),
         head,
         body: Bytes::copy_from_slice(body.as_bytes()),
         answer: None,

@@ -9,7 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use enforcer_insight::inventory::{Classes, Inventory};
+use enforcer_insight::classes::Sensitive;
+use enforcer_insight::inventory::Inventory;
 
 use super::core::Core;
 use super::{Shared, clock};
@@ -61,7 +62,8 @@ impl Core {
         // Whoever sends requests must not be able to end the reading of samples.
         let taken = catch_unwind(AssertUnwindSafe(|| {
             let mut call = call_of(exchange, service.into(), time)?;
-            call.placed = self.apis.inventory.take(&call, &Classes::of(&call), self.key);
+            call.sensitive = Sensitive::of(&call);
+            call.placed = self.apis.inventory.take(&call, self.key);
             Some(call)
         }));
         match taken {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use enforcer_insight::Call;
 use enforcer_insight::decide::{Course, Decider, Draft};
-use enforcer_insight::filters::{Budget, ByContent, Catalogue, Change, Notice, Raised, Runner, Seed, Status, Tools};
+use enforcer_insight::filters::{Budget, Catalogue, Change, Notice, Raised, Runner, Seed, Status, Tools};
 use enforcer_insight::findings::{Exception, Finding, FindingId, Findings, Noted};
 use enforcer_policy::{DecisionId, Moment, Origin, Subject};
 
@@ -105,7 +105,7 @@ pub(super) async fn tend_filters(core: Shared) {
 impl Core {
     /// Starts the filters.
     pub(super) fn open_filters(&mut self) {
-        let tools = Tools { seed: Seed::new(self.key.0), classes: Arc::new(ByContent) };
+        let tools = Tools { seed: Seed::new(self.key.0) };
         let runner = Runner::new(Catalogue::built_in(), tools, Budget::default());
         let heard: Arc<dyn Listener> = Arc::<Heard>::clone(&self.watch.heard);
         match Supervisor::start(runner, heard) {

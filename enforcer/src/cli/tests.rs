@@ -386,11 +386,12 @@ fn called() -> enforcer_insight::inventory::Inventory {
             verdict: Verdict::Pass,
             decision: None,
             placed: None,
+            sensitive: enforcer_insight::classes::Sensitive::default(),
             body: body(&head, &sent.slice(head.end..)),
             head,
             answer: Some(answer),
         };
-        inventory.take(&call, &enforcer_insight::inventory::Classes::default(), enforcer_common::SipKey([1, 2]));
+        inventory.take(&call, enforcer_common::SipKey([1, 2]));
     }
     inventory
 }

@@ -28,6 +28,7 @@ pub fn call_of(exchange: &Exchange, service: Arc<str>, time: Moment) -> Option<C
         verdict: Verdict::ALL.get(usize::from(asking.verdict)).copied().unwrap_or(Verdict::Pass),
         decision: (asking.decision != 0).then_some(DecisionId(asking.decision)),
         placed: None,
+        sensitive: enforcer_insight::classes::Sensitive::default(),
         body: body(&head, &exchange.body),
         head,
         answer: exchange.answer.as_ref().filter(|answer| answer.status != 0).map(answered),

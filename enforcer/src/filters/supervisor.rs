@@ -224,8 +224,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use enforcer_insight::filters::{
-        Budget, Catalogue, Change, Entry, Filter, NoClasses, Out, Parameters, Seed, Seen, Stopped, Tools, Wanted,
-        WantedCell,
+        Budget, Catalogue, Change, Entry, Filter, Out, Parameters, Seed, Seen, Stopped, Tools, Wanted, WantedCell,
     };
     use enforcer_insight::findings::{Risk, Severity, Sign};
     use enforcer_insight::http::Head;
@@ -287,6 +286,7 @@ mod tests {
             verdict: enforcer_common::Verdict::Pass,
             decision: None,
             placed: None,
+            sensitive: enforcer_insight::classes::Sensitive::default(),
             head,
             body: bytes::Bytes::new(),
             answer: None,
@@ -299,7 +299,7 @@ mod tests {
         let counts = Entry::built_in("counts", "", Risk::Inventory, &[], |_, _| Counts::default());
         let loops = Entry::built_in("loops", "", Risk::Inventory, &[], |_, _| Loops);
         let catalogue = Catalogue::default().with(counts).with(loops);
-        let tools = Tools { seed: Seed::new([1, 2]), classes: Arc::new(NoClasses) };
+        let tools = Tools { seed: Seed::new([1, 2]) };
         let runner = Runner::new(catalogue, tools, Budget::default());
         let heard = Arc::new(Heard::default());
         let listener: Arc<dyn Listener> = heard.clone();

@@ -5,7 +5,7 @@ use enforcer_policy::document::Base;
 
 use super::*;
 use crate::filters::testing::call;
-use crate::filters::{Entry, Filter, NoClasses, Out, Parameter, Seed, Seen};
+use crate::filters::{Entry, Filter, Out, Parameter, Seed, Seen};
 use crate::findings::{Risk, Severity};
 
 const SCHEMA: &[Parameter] = &[Parameter::count("at", "3", 1, 1000, "misbehaves from this call on")];
@@ -70,7 +70,7 @@ fn meter() -> impl FnMut() -> u64 {
 }
 
 fn runner(catalogue: Catalogue) -> Runner {
-    let tools = Tools { seed: Seed::new([1, 2]), classes: Arc::new(NoClasses) };
+    let tools = Tools { seed: Seed::new([1, 2]) };
     let budget = Budget { bytes: 4 << 20, ..Budget::default() };
     Runner::new(catalogue, tools, budget)
 }
