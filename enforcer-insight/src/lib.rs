@@ -10,6 +10,7 @@
 mod call;
 mod pattern;
 
+pub mod capture;
 pub mod classes;
 pub mod content;
 pub mod decide;

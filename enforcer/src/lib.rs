@@ -18,6 +18,7 @@ pub mod exchanges;
 pub mod filters;
 pub mod kernel;
 pub mod metrics;
+pub mod replay;
 pub mod store;
 pub mod sync;
 pub mod wire;

@@ -47,6 +47,7 @@ mod proxy_allow;
 mod proxy_protocol;
 mod rate_limit;
 mod reload;
+mod replay;
 mod responses;
 mod retransmission;
 mod service_scope;

@@ -65,7 +65,7 @@ fn install_linker() -> anyhow::Result<()> {
 }
 
 /// What the tests, the demo and the benchmarks run.
-const TOOLS: [&str; 11] = [
+const TOOLS: [&str; 12] = [
     "curl",
     "ethtool",
     "iproute2",
@@ -75,6 +75,7 @@ const TOOLS: [&str; 11] = [
     "nftables",
     "nginx-light",
     "qemu-system-x86",
+    "tcpdump",
     "wrk",
     "xz-utils",
 ];

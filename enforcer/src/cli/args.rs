@@ -82,6 +82,8 @@ pub enum Command {
     Filters(FiltersArgs),
     /// Show what filters noticed, and decide on it
     Findings(FindingsArgs),
+    /// Show a recorded capture to the filters, and to two policies: what would have been noticed and refused
+    Replay(ReplayArgs),
     /// Follow requests and their answers: who, what, verdict, status, time, size
     Requests(EventsArgs),
     /// List decisions
@@ -103,6 +105,20 @@ pub enum Command {
     Unblock(UnblockArgs),
     /// Show what happens to a device, session, user, key or address, and why
     Why(WhyArgs),
+}
+
+/// `replay`.
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArgs {
+    /// A capture in the format pcap or pcapng, of plain HTTP/1 at the ports of the configuration's services
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Two policies, as files or folders: where they would have treated requests otherwise
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub policy: Vec<PathBuf>,
+    /// The secret that tokens are digested with, so that digests are those of a host or fleet
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub identity_key: Option<PathBuf>,
 }
 
 /// `apis`.

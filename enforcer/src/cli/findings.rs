@@ -80,12 +80,12 @@ fn table(findings: &[FindingReport], colour: bool) -> String {
     grid.text()
 }
 
-fn place(finding: &Finding) -> String {
+pub(super) fn place(finding: &Finding) -> String {
     let endpoint = finding.endpoint.as_deref().unwrap_or_default();
     if endpoint.is_empty() { finding.service.to_string() } else { format!("{}:{endpoint}", finding.service) }
 }
 
-fn who(finding: &Finding) -> String {
+pub(super) fn who(finding: &Finding) -> String {
     finding.subject().map_or_else(|| "-".to_owned(), |subject| format!("{} {subject}", subject.kind().name()))
 }
 

@@ -141,7 +141,7 @@ const fn meaning(exit: Exit) -> &'static str {
 
 const GROUPS: &[(&str, &[&str])] = &[
     ("Decide", &["block", "unblock", "list", "allow", "bypass"]),
-    ("Look", &["status", "why", "events", "requests", "top", "apis", "findings", "filters"]),
+    ("Look", &["status", "why", "events", "requests", "top", "apis", "findings", "filters", "replay"]),
     ("Run", &["run", "reload", "doctor", "detach"]),
     ("Fleet", &["policy", "enroll"]),
     ("Set up", &["config", "completions", "man"]),

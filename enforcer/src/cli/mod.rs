@@ -27,6 +27,7 @@ mod local;
 mod manual;
 mod out;
 mod policy;
+mod replay;
 mod requests;
 mod status;
 mod switch;
@@ -93,6 +94,7 @@ fn dispatch(cli: Cli, out: &mut Out) -> Result<Exit, Failure> {
         Command::Events(args) => events::events(&args, &globals, out),
         Command::Filters(args) => findings::filters(&args, &globals, out),
         Command::Findings(args) => findings::findings(&args, &globals, out),
+        Command::Replay(args) => replay::run(&args, &globals, out),
         Command::Requests(args) => requests::requests(&args, &globals, out),
         Command::List(args) => list::list(args, &globals, out),
         Command::Man(args) => manual::man(&args, out),

@@ -91,22 +91,25 @@ fn validate(files: &[PathBuf], out: &mut Out) -> Result<Exit, Failure> {
 
 /// Two policies beside each other, such as those of test and production.
 fn diff(old: &Path, new: &Path, out: &mut Out) -> Result<Exit, Failure> {
-    let content = |path: &Path, current: &Content| -> Result<Content, Failure> {
-        let document = Document::parse(&read(&[path.to_owned()])?)?;
-        let mut drawn = 0;
-        let draw = || {
-            drawn += 1;
-            drawn
-        };
-        // Both sides are digested with the same key, and neither leaves this process.
-        let sealed = document.sealed(SipKey([0, 0]), current, "diff", Moment(0), draw);
-        sealed.map_err(|error| Failure::Usage { message: error.to_string(), hint: "mend the decision" })
-    };
-    let old = content(old, &Content::default())?;
-    let new = content(new, &old)?;
+    // Both sides are digested with the same key, and neither leaves this process.
+    let key = SipKey([0, 0]);
+    let old = content_of(old, key, &Content::default())?;
+    let new = content_of(new, key, &old)?;
     let plan = Plan::between(&old, &new, &Guard::default());
     out.report(&plan, text)?;
     Ok(if plan.is_empty() { Exit::Done } else { Exit::Nothing })
+}
+
+/// The policy of a file or folder; decisions that `current` has keep their ids.
+pub(super) fn content_of(path: &Path, key: SipKey, current: &Content) -> Result<Content, Failure> {
+    let document = Document::parse(&read(&[path.to_owned()])?)?;
+    let mut drawn = 0;
+    let draw = || {
+        drawn += 1;
+        drawn
+    };
+    let sealed = document.sealed(key, current, "file", Moment(0), draw);
+    sealed.map_err(|error| Failure::Usage { message: error.to_string(), hint: "mend the decision" })
 }
 
 /// What is to become of files.
