@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! center.db       revisions, audit log, hosts, digests of tokens      server.pem, server.key   who the center is to hosts
+//! events.db       events of hosts, cursors of exports                 exports.toml             where events go
 //! signing.key     signs revisions                                     ca.pem, ca.key           issues the hosts' certificates
 //! identity.key    digests identities, the same on every host
 //! ```
@@ -42,6 +43,16 @@ impl Folder {
     /// The SQLite file.
     pub fn store(&self) -> PathBuf {
         self.path("center.db")
+    }
+
+    /// The SQLite file of events.
+    pub fn events(&self) -> PathBuf {
+        self.path("events.db")
+    }
+
+    /// Where events go; there need not be one.
+    pub fn exports(&self) -> PathBuf {
+        self.path("exports.toml")
     }
 
     /// What signs revisions.

@@ -3,6 +3,7 @@
 //! ```text
 //! people   CLI, HTTP/JSON -> api -> desk (plan, sign, number) -> store (SQLite: revisions, audit) -> news
 //! hosts    watch from revision R -> api -> desk -> signed delta or snapshot;   acknowledgement -> store
+//! events   hosts -> api -> store (each once) -> export -> file, syslog, Splunk
 //! ```
 //! Rooms: `store` alone knows SQL; `desk` alone signs; `authority` alone issues certificates; `api` speaks HTTP; `serve` speaks
 //! TLS; `cli` is the command line. Nothing that happens here touches the traffic: hosts enforce by themselves.
@@ -12,6 +13,7 @@ pub mod authority;
 pub mod cli;
 pub mod clock;
 pub mod desk;
+pub mod export;
 pub mod folder;
 pub mod secret;
 pub mod serve;

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod compile;
+mod event;
 mod ledger;
 mod model;
 mod ops;
@@ -23,6 +24,7 @@ pub mod serial;
 
 pub use compile::{Clock, Desired, Observed, diff, put, put_allow, remove, remove_allow};
 pub use enforcer_common::{Action, Address, AllowKind, FlowKey, Prefix, Rate, SubjectKind};
+pub use event::{Event, EventKind, TEXT};
 pub use ledger::{Blocked, Change, Counts, Filter, Ledger, Order, Page, Refusal};
 pub use lists::{Line, Reject, parse_line};
 pub use model::{

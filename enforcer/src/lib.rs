@@ -7,18 +7,21 @@
 //!
 //! Rooms, and what each may know: `kernel` alone knows aya; `apply` carries out map operations on `kernel`; `store` keeps
 //! decisions; `config` reads the one file; `wire` is what the socket speaks; `cli` and `metrics` show; `agent` wires all of it
-//! and is the only room that reads the wall clock; `sync` brings signed policy from the center, and writes none. An arrow points
+//! and is the only room that reads the wall clock; `sync` brings signed policy from the center, and writes none; `spool` keeps
+//! what the center is to be told; `crowdsec` reads what a CrowdSec says. An arrow points
 //! only forward: nothing in `kernel` knows `agent`. What calls say is read in a crate of its own, `enforcer-insight`;
 //! `filters` is where its filters run.
 pub mod agent;
 pub mod apply;
 pub mod cli;
 pub mod config;
+pub mod crowdsec;
 pub mod exchanges;
 pub mod filters;
 pub mod kernel;
 pub mod metrics;
 pub mod replay;
+pub mod spool;
 pub mod store;
 pub mod sync;
 pub mod wire;

@@ -136,6 +136,19 @@ impl Center {
         hosts.iter().map(state).collect()
     }
 
+    /// Its namespace.
+    pub fn space(&self) -> &Namespace {
+        &self.space
+    }
+
+    /// Says where its events go, and starts it again.
+    #[track_caller]
+    pub fn export(&mut self, exports: &str) {
+        fs::write(self.folder.join("state/exports.toml"), exports).expect("a file can be written");
+        self.kill9();
+        self.restart();
+    }
+
     /// The certificate of its authority.
     pub fn authority(&self) -> PathBuf {
         self.folder.join("state/ca.pem")

@@ -26,6 +26,7 @@ mod agent;
 mod center;
 mod connection;
 mod counters;
+mod crowdsec;
 mod frames;
 mod http;
 mod inbound;
@@ -50,6 +51,7 @@ mod wait;
 
 pub use agent::{Agent, Output, program};
 pub use center::Center;
+pub use crowdsec::CrowdSec;
 pub use frames::{Flags, Frame, FrameBuilder};
 pub use http::{Client, Failure, Request, Response};
 pub use kernel::{Objects, tcx_programs, xdp_programs};

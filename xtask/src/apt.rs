@@ -38,6 +38,19 @@ pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Unpacks a package into a folder, complete or not at all; none of its scripts runs.
+pub(crate) fn unpack(package: &str, place: &Path) -> anyhow::Result<()> {
+    let new = place.with_extension("new");
+    drop(fs::remove_dir_all(&new));
+    fs::create_dir_all(&new).with_context(|| format!("failed to make {}", new.display()))?;
+    execute(Command::new("apt-get").args(["download", "--quiet=2", package]).current_dir(&new))?;
+    let found = fs::read_dir(&new)?.flatten().find(|entry| entry.path().extension().is_some_and(|end| end == "deb"));
+    let archive = found.with_context(|| format!("apt-get downloaded no {package}"))?.path();
+    execute(Command::new("dpkg-deb").arg("-x").arg(&archive).arg(&new))?;
+    fs::remove_file(&archive)?;
+    fs::rename(&new, place).with_context(|| format!("failed to make {}", place.display()))
+}
+
 fn apt() -> Command {
     let mut apt = Command::new("apt-get");
     apt.args(["-o", "DPkg::Lock::Timeout=300"]).env("DEBIAN_FRONTEND", "noninteractive");

@@ -31,6 +31,7 @@ pub(crate) fn ensure() -> anyhow::Result<Toolchain> {
         println!("== installing {list}");
         apt::install(&packages)?;
     }
+    unpack_crowdsec()?;
     match found {
         Ok(toolchain) => Ok(toolchain),
         Err(missing) => {
@@ -40,6 +41,17 @@ pub(crate) fn ensure() -> anyhow::Result<Toolchain> {
             Ok(enforcer_ebpf_build::find()?)
         }
     }
+}
+
+/// CrowdSec is unpacked and not installed: its post-install step registers this machine with a service outside.
+fn unpack_crowdsec() -> anyhow::Result<()> {
+    let root = enforcer_ebpf_build::tools_root().context("neither ENFORCER_TOOLS, XDG_CACHE_HOME nor HOME is set")?;
+    let place = root.join("crowdsec");
+    if place.join("usr/bin/crowdsec").exists() {
+        return Ok(());
+    }
+    println!("== unpacking crowdsec into {}", place.display());
+    apt::unpack("crowdsec", &place)
 }
 
 /// Says that root is needed, and what for.
@@ -65,7 +77,7 @@ fn install_linker() -> anyhow::Result<()> {
 }
 
 /// What the tests, the demo and the benchmarks run.
-const TOOLS: [&str; 12] = [
+const TOOLS: [&str; 13] = [
     "curl",
     "ethtool",
     "iproute2",
@@ -75,6 +87,7 @@ const TOOLS: [&str; 12] = [
     "nftables",
     "nginx-light",
     "qemu-system-x86",
+    "rsyslog",
     "tcpdump",
     "wrk",
     "xz-utils",

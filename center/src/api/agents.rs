@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Center;
 use super::people::host;
-use super::problem::{Answer, Asked, Problem, body};
+use super::problem::{Answer, Asked, Problem, Sent, body};
 use crate::authority::HOST_LIFE;
 use crate::desk::Desk;
 use crate::serve::Peer;
@@ -67,7 +67,7 @@ pub(super) struct Watch {
 const LONGEST: u64 = 60;
 const DELIVERY: &str = "application/vnd.enforcer.delivery";
 
-pub(super) async fn enrol(State(center): State<Center>, bytes: Bytes) -> Result<Answer, Problem> {
+pub(super) async fn enrol(State(center): State<Center>, Sent(bytes): Sent) -> Result<Answer, Problem> {
     let enrol = move |desk: &mut Desk, center: &Center| {
         let asked: Enrol = body(&bytes)?;
         let open = || Problem::forbidden("the one-time token is wrong, used up or over");
@@ -94,7 +94,7 @@ pub(super) async fn enrol(State(center): State<Center>, bytes: Bytes) -> Result<
 pub(super) async fn renew(
     State(center): State<Center>,
     Extension(peer): Extension<Peer>,
-    bytes: Bytes,
+    Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
     let renew = move |desk: &mut Desk, center: &Center| {
         let host = host(&peer, desk)?;
@@ -156,7 +156,7 @@ fn offer(desk: &mut Desk, peer: &Peer, known: Known, whole: bool) -> Result<Opti
 pub(super) async fn acknowledge(
     State(center): State<Center>,
     Extension(peer): Extension<Peer>,
-    bytes: Bytes,
+    Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
     let acknowledge = move |desk: &mut Desk, _: &Center| {
         let host = host(&peer, desk)?;

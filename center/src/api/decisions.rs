@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use enforcer_policy::document::{WrittenSubject, rfc3339};
 use enforcer_policy::revision::{Digest, Entry};
@@ -19,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::Center;
 use super::people::Person;
 use super::policy::{Force, guard};
-use super::problem::{Answer, Asked, Problem, body};
+use super::problem::{Answer, Asked, Placed, Problem, Sent, body};
 use crate::clock;
 use crate::desk::Desk;
 use crate::serve::Peer;
@@ -104,7 +103,7 @@ pub(super) async fn decide(
     Extension(peer): Extension<Peer>,
     Asked(force): Asked<Force>,
     headers: HeaderMap,
-    bytes: Bytes,
+    Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
     let decide = move |desk: &mut Desk, _: &Center| {
         let person = Person::operator(&headers, desk)?;
@@ -137,7 +136,7 @@ pub(super) async fn decide(
 
 pub(super) async fn end(
     State(center): State<Center>,
-    Path(text): Path<String>,
+    Placed(text): Placed<String>,
     headers: HeaderMap,
 ) -> Result<Answer, Problem> {
     let end = move |desk: &mut Desk, _: &Center| {

@@ -1,7 +1,7 @@
 //! Hosts: what each should hold against what it says it holds.
 //!
 //! In: acknowledgements. Out: a state per host. Never here: orders to hosts.
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use enforcer_policy::Moment;
 use enforcer_policy::revision::{Digest, Known};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Center;
 use super::people::Person;
-use super::problem::{Answer, Asked, Problem};
+use super::problem::{Answer, Asked, Placed, Problem};
 use crate::desk::Desk;
 use crate::store::{Host, Skipped};
 
@@ -58,7 +58,7 @@ pub(super) async fn list(
 
 pub(super) async fn revoke(
     State(center): State<Center>,
-    Path(name): Path<String>,
+    Placed(name): Placed<String>,
     headers: HeaderMap,
 ) -> Result<Answer, Problem> {
     let revoke = move |desk: &mut Desk, _: &Center| {

@@ -3,29 +3,33 @@
 //! In: requests, and who is at the other end. Out: JSON, or a problem document with title, detail and mend. Never here: SQL,
 //! signatures. Every request that reads or changes policy runs on a thread that may wait; only `watch` waits for news.
 //!
-//! To add a resource: a file beside this one, its routes below, its lines in docs/CENTER.md.
+//! To add a resource: a file beside this one, its routes with their descriptions in `routes.rs`, its lines in docs/CENTER.md.
 mod agents;
 mod audit;
 mod decisions;
+mod events;
+mod exports;
 mod hosts;
+mod openapi;
 mod people;
 mod policy;
 mod problem;
 mod revisions;
+mod routes;
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::response::IntoResponse as _;
-use axum::routing::{delete, get, post};
 use tokio::sync::watch;
 
 use crate::authority::Authority;
 use crate::desk::Desk;
+use crate::export::States;
+use crate::store::EventStore;
 pub(crate) use hosts::compared;
 use problem::{Answer, Problem};
+pub(crate) use routes::router;
 
 /// What all requests share.
 #[derive(Clone)]
@@ -37,15 +41,59 @@ struct Parts {
     identity_key: String,
     /// The present revision.
     news: watch::Sender<u64>,
+    events: Mutex<EventStore>,
+    events_file: PathBuf,
+    /// The number of the last event.
+    last_event: watch::Sender<u64>,
+    exports: States,
 }
 
-/// Bytes of a request's body.
-const BODY: usize = 32 << 20;
-
 impl Center {
-    pub(crate) fn new(desk: Desk, authority: Authority, identity_key: String) -> Self {
+    /// With the file of events at this path.
+    pub(crate) fn new(desk: Desk, authority: Authority, identity_key: String, events: &Path) -> anyhow::Result<Self> {
         let news = watch::Sender::new(desk.known().number);
-        Self(Arc::new(Parts { desk: Mutex::new(desk), authority, identity_key, news }))
+        let (store, events_file) = (EventStore::open(events)?, events.to_owned());
+        let last_event = watch::Sender::new(store.last()?);
+        let (desk, events) = (Mutex::new(desk), Mutex::new(store));
+        let exports = States::default();
+        let parts = Parts { desk, authority, identity_key, news, events, events_file, last_event, exports };
+        Ok(Self(Arc::new(parts)))
+    }
+
+    /// The number of the last event, now and whenever it grows.
+    pub(crate) fn event_news(&self) -> watch::Receiver<u64> {
+        self.0.last_event.subscribe()
+    }
+
+    /// How exports are.
+    pub(crate) fn exports(&self) -> States {
+        self.0.exports.clone()
+    }
+
+    /// Work on events, which keeps nobody from policy.
+    async fn with_events<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut EventStore) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let center = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let mut events = center.0.events.lock().unwrap_or_else(PoisonError::into_inner);
+            let done = work(&mut events)?;
+            let last = events.last()?;
+            center.0.last_event.send_if_modified(|known| std::mem::replace(known, last) != last);
+            Ok(done)
+        });
+        done.await.unwrap_or_else(|_panic| Err(Problem::internal("the request could not be carried out")))
+    }
+
+    /// A look at events, which keeps nobody from adding some.
+    async fn reading_events<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&EventStore) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let path = self.0.events_file.clone();
+        let done = tokio::task::spawn_blocking(move || work(&EventStore::open(&path)?));
+        done.await.unwrap_or_else(|_panic| Err(Problem::internal("the request could not be carried out")))
     }
 
     /// The desk. A task that panicked has left it whole: every change is one step.
@@ -71,33 +119,6 @@ impl Center {
     }
 }
 
-/// All routes.
-pub(crate) fn router(center: Center) -> Router {
-    let v1 = Router::new()
-        .route("/health", get(health))
-        .route("/policy", get(policy::read).put(policy::apply))
-        .route("/policy/plan", post(policy::plan))
-        .route("/policy/confirm", post(policy::confirm))
-        .route("/policy/trial", delete(policy::give_up))
-        .route("/decisions", get(decisions::list).post(decisions::decide))
-        .route("/decisions/{id}", delete(decisions::end))
-        .route("/revisions", get(revisions::list))
-        .route("/revisions/{number}/rollback", post(policy::roll_back))
-        .route("/hosts", get(hosts::list))
-        .route("/hosts/{name}", delete(hosts::revoke))
-        .route("/audit", get(audit::list))
-        .route("/enrol", post(agents::enrol))
-        .route("/agent/watch", get(agents::watch))
-        .route("/agent/ack", post(agents::acknowledge))
-        .route("/agent/renew", post(agents::renew));
-    Router::new()
-        .nest("/v1", v1)
-        .fallback(async || Problem::not_found("there is nothing at this path").into_response())
-        .method_not_allowed_fallback(async || Problem::method().into_response())
-        .layer(DefaultBodyLimit::max(BODY))
-        .with_state(center)
-}
-
 async fn health(axum::extract::State(center): axum::extract::State<Center>) -> Answer {
     let number = *center.0.news.borrow();
     Answer::json(&serde_json::json!({"status": "ok", "revision": number}))
@@ -119,3 +140,6 @@ pub(crate) async fn watch_trials(center: Center) {
 
 /// How often it is looked whether a trial has lapsed.
 const TRIALS: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests;

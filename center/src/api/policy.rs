@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use enforcer_policy::document::{Document, to_toml};
 use enforcer_policy::plan::{Guard, Plan};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Center;
 use super::people::Person;
-use super::problem::{Answer, Asked, Problem, body};
+use super::problem::{Answer, Asked, Placed, Problem, Sent, body};
 use crate::desk::{Desk, DeskError, Signature};
 use crate::serve::Peer;
 
@@ -95,7 +95,7 @@ pub(super) async fn plan(
     State(center): State<Center>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    bytes: Bytes,
+    Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
     let plan = move |desk: &mut Desk, _: &Center| {
         let person = Person::of(&headers, desk)?;
@@ -113,7 +113,7 @@ pub(super) async fn apply(
     Extension(peer): Extension<Peer>,
     Asked(manner): Asked<Manner>,
     headers: HeaderMap,
-    bytes: Bytes,
+    Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
     let apply = move |desk: &mut Desk, _: &Center| {
         let person = Person::operator(&headers, desk)?;
@@ -132,11 +132,19 @@ pub(super) async fn apply(
     center.work(apply).await
 }
 
-pub(super) async fn confirm(State(center): State<Center>, headers: HeaderMap, bytes: Bytes) -> Result<Answer, Problem> {
+pub(super) async fn confirm(
+    State(center): State<Center>,
+    headers: HeaderMap,
+    Sent(bytes): Sent,
+) -> Result<Answer, Problem> {
     end(center, headers, bytes, Desk::confirm).await
 }
 
-pub(super) async fn give_up(State(center): State<Center>, headers: HeaderMap, bytes: Bytes) -> Result<Answer, Problem> {
+pub(super) async fn give_up(
+    State(center): State<Center>,
+    headers: HeaderMap,
+    Sent(bytes): Sent,
+) -> Result<Answer, Problem> {
     end(center, headers, bytes, Desk::give_up).await
 }
 
@@ -163,10 +171,10 @@ fn comment(bytes: &Bytes) -> Result<String, Problem> {
 pub(super) async fn roll_back(
     State(center): State<Center>,
     Extension(peer): Extension<Peer>,
-    Path(number): Path<u64>,
+    Placed(number): Placed<u64>,
     Asked(force): Asked<Force>,
     headers: HeaderMap,
-    bytes: Bytes,
+    Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
     let roll_back = move |desk: &mut Desk, _: &Center| {
         let person = Person::operator(&headers, desk)?;

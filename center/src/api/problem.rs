@@ -2,7 +2,7 @@
 //!
 //! In: values and failures. Out: responses. Never here: secrets, and what the inside of the center looks like.
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -71,6 +71,11 @@ impl Problem {
 
     pub(super) fn method() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method", "this path knows other methods", "")
+    }
+
+    pub(super) fn too_large() -> Self {
+        let (detail, mend) = ("the body has more than 32 MiB", "send less at once");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large", detail, mend)
     }
 
     pub(super) fn internal(detail: impl Into<String>) -> Self {
@@ -174,6 +179,34 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let read = Query::<T>::try_from_uri(&parts.uri);
         read.map(|query| Self(query.0)).map_err(|error| Problem::bad(error.body_text(), "see docs/CENTER.md"))
+    }
+}
+
+/// A body that is read whole or becomes a problem document.
+pub(super) struct Sent(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let read = Bytes::from_request(request, state).await;
+        read.map(Self).map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
+            _ => Problem::bad(rejection.body_text(), "send the body again"),
+        })
+    }
+}
+
+/// Parts of the path that are read or become a problem document.
+pub(super) struct Placed<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Placed<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = Path::<T>::from_request_parts(parts, state).await;
+        read.map(|Path(place)| Self(place))
+            .map_err(|rejection| Problem::bad(rejection.body_text(), "see docs/CENTER.md"))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::folder::Folder;
 use crate::store::{Enrolment, Store};
-use crate::{clock, serve};
+use crate::{clock, export, serve};
 use args::{AuditCommand, Cli, Command, Format, HostsCommand, TokenCommand};
 
 /// Runs the command that this process was started with.
@@ -68,10 +68,11 @@ fn run(folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Result<ExitCode
         .unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
     let tls = serve::tls(folder)?;
+    let exports = export::read(&folder.exports())?;
     let (key, digits) = folder.identity_key()?;
     let desk = Desk::open(open(folder)?, folder.signer()?, key)?;
     let revision = desk.known().number;
-    let center = Center::new(desk, Authority::open(folder)?, digits);
+    let center = Center::new(desk, Authority::open(folder)?, digits, &folder.events())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
@@ -79,7 +80,8 @@ fn run(folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Result<ExitCode
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         tokio::select! {
             () = serve::serve(listener, Arc::clone(&tls), router(center.clone())) => {}
-            () = watch_trials(center) => {}
+            () = watch_trials(center.clone()) => {}
+            () = export::run(exports, folder.events(), center.event_news(), center.exports()) => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }

@@ -2,7 +2,9 @@
 //!
 //! In: values of the center. Out: rows, durable when a call returns. Never here: what they mean. Several processes may hold the
 //! file (the command line beside the running center): every writing call is one immediate transaction.
+mod acts;
 mod audit;
+mod events;
 mod hosts;
 mod replies;
 mod revisions;
@@ -16,6 +18,7 @@ use enforcer_policy::Moment;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use audit::{AuditEntry, Broken};
+pub use events::{Batch, EventStore, KeptEvent, MOST as MOST_EVENTS, Wanted, gap};
 pub use hosts::{Ack, Held, Host, Skipped};
 pub use revisions::{Row, SnapshotRow};
 pub use tokens::{Enrolment, Role, Token};
@@ -55,8 +58,9 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", "ON")?;
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match found {
-            0 => connection.execute_batch(&[SCHEMA, TRIALS].concat())?,
-            WITHOUT_TRIALS => connection.execute_batch(TRIALS)?,
+            0 => connection.execute_batch(&[SCHEMA, TRIALS, REPORTED].concat())?,
+            WITHOUT_TRIALS => connection.execute_batch(&[TRIALS, REPORTED].concat())?,
+            WITHOUT_REPORTED => connection.execute_batch(REPORTED)?,
             VERSION => {}
             found => return Err(StoreError::Version { found, ours: VERSION }),
         }
@@ -87,10 +91,13 @@ fn moment(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Moment> {
 
 const PATIENCE: Duration = Duration::from_secs(5);
 const WITHOUT_TRIALS: i64 = 1;
-const VERSION: i64 = 2;
+const WITHOUT_REPORTED: i64 = 2;
+const VERSION: i64 = 3;
 const SCHEMA: &str = include_str!("schema.sql");
 /// What came with version 2.
 const TRIALS: &str = include_str!("trials.sql");
+/// What came with version 3.
+const REPORTED: &str = include_str!("reported.sql");
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,6 @@
 //! The store on a real file.
+use enforcer_policy::{Event, EventKind};
+
 use super::*;
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -68,4 +70,103 @@ fn a_trial_ends_with_its_revision_or_not_at_all() {
     assert_eq!(store.trial().unwrap().map(|row| row.revision), Some(1), "nothing was published, so it is on");
     store.publish(&row(2), "ada", "trial confirmed", "2", true).unwrap();
     assert!(store.trial().unwrap().is_none());
+}
+
+fn events() -> (tempfile::TempDir, EventStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EventStore::open(&folder.path().join("events.db")).unwrap();
+    (folder, store)
+}
+
+fn batch(spool: &str, numbers: impl IntoIterator<Item = u64>) -> Batch {
+    let event = |sequence| Event {
+        sequence,
+        service: (sequence % 2 == 0).then(|| "pay".to_owned()),
+        ..Event::new(EventKind::Refusal, Moment(sequence * 10), "blocked_device", "")
+    };
+    Batch { spool: spool.to_owned(), after: 0, events: numbers.into_iter().map(event).collect() }
+}
+
+#[test]
+fn each_event_counts_once_however_often_it_comes() {
+    let (folder, mut store) = events();
+    assert_eq!(store.take("edge-1", batch("a", [])).unwrap(), 0);
+    assert_eq!(store.take("edge-1", batch("a", 1..=5)).unwrap(), 5);
+    assert_eq!(store.take("edge-1", batch("a", 3..=8)).unwrap(), 8);
+    assert_eq!(store.take("edge-1", batch("a", 1..=2)).unwrap(), 8);
+    assert_eq!(store.take("edge-2", batch("a", 1..=2)).unwrap(), 2);
+    drop(store);
+    let mut store = EventStore::open(&folder.path().join("events.db")).unwrap();
+    assert_eq!(store.take("edge-1", batch("a", 8..=9)).unwrap(), 9);
+    assert_eq!(store.take("edge-1", batch("b", 1..=1)).unwrap(), 1, "another life counts anew");
+    let of = |host: &str| Wanted { host: Some(host.to_owned()), limit: 100, ..Wanted::default() };
+    let numbers = |host| store.page(&of(host)).unwrap().iter().map(|kept| kept.event.sequence).collect::<Vec<_>>();
+    assert_eq!(numbers("edge-1"), [1, 2, 3, 4, 5, 6, 7, 8, 9, 1]);
+    assert_eq!(numbers("edge-2"), [1, 2]);
+}
+
+#[test]
+fn what_a_host_lost_is_a_gap_and_not_silence() {
+    use EventKind::{Gap, Refusal};
+
+    let (_folder, mut store) = events();
+    store.take("edge-1", batch("a", 4..=5)).unwrap();
+    store.take("edge-1", batch("a", [9])).unwrap();
+    let kept = store.page(&Wanted { limit: 100, ..Wanted::default() }).unwrap();
+    let told: Vec<_> = kept.iter().map(|kept| (kept.event.kind, kept.event.sequence, kept.event.count)).collect();
+    let (gap, at) = (|count| (Gap, 0, Some(count)), |sequence| (Refusal, sequence, None));
+    assert_eq!(told, [gap(3), at(4), at(5), gap(3), at(9)]);
+}
+
+#[test]
+fn pages_hold_what_was_asked_for_and_the_oldest_give_way() {
+    let (_folder, store) = events();
+    let mut store = store.bounded(50);
+    store.take("edge-1", batch("a", 1..=60)).unwrap();
+    let page = |wanted: Wanted| store.page(&wanted).unwrap().iter().map(|kept| kept.number).collect::<Vec<_>>();
+    let all = Wanted { limit: 1000, ..Wanted::default() };
+    assert_eq!(page(all.clone()), (11..=60).collect::<Vec<_>>());
+    assert_eq!(page(Wanted { after: 57, ..all.clone() }), [58, 59, 60]);
+    assert_eq!(page(Wanted { after: 20, limit: 2, ..all.clone() }), [21, 22]);
+    let even = page(Wanted { service: Some("pay".to_owned()), since: Some(Moment(560)), ..all.clone() });
+    assert_eq!(even, [56, 58, 60]);
+    assert_eq!(page(Wanted { kind: Some(EventKind::Act), ..all.clone() }), [0_u64; 0]);
+    assert_eq!(store.last().unwrap(), 60);
+}
+
+#[test]
+fn acts_on_hosts_stand_in_the_audit_log_once() {
+    let (_folder, mut store) = store();
+    let act = |sequence| Event {
+        sequence,
+        who: Some("ada".to_owned()),
+        ..Event::new(EventKind::Act, Moment(1), "block", "block device ab…yz")
+    };
+    for numbers in [1..=2, 1..=2, 2..=3] {
+        store.audit_acts("edge-1", "a", &numbers.map(act).collect::<Vec<_>>()).unwrap();
+    }
+    store.audit_acts("edge-1", "a", &[Event::new(EventKind::Notice, Moment(1), "map_full", "")]).unwrap();
+    let details: Vec<_> = store.audit(0, 10).unwrap().into_iter().map(|entry| (entry.who, entry.detail)).collect();
+    assert_eq!(details.len(), 3);
+    assert_eq!(details[2], ("edge-1".to_owned(), "ada: block: block device ab…yz (event a/3)".to_owned()));
+}
+
+#[test]
+fn a_store_of_each_earlier_version_is_brought_up() {
+    for version in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("center.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(SCHEMA).unwrap();
+        if version == 2 {
+            old.execute_batch(TRIALS).unwrap();
+        }
+        drop(old);
+        let mut store = Store::open(&path).unwrap();
+        let act = Event { sequence: 1, ..Event::new(EventKind::Act, Moment(1), "block", "") };
+        store.audit_acts("edge-1", "a", &[act]).unwrap();
+        assert!(store.trial().unwrap().is_none());
+        drop(store);
+        assert!(Store::open(&path).is_ok());
+    }
 }

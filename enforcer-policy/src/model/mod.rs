@@ -55,6 +55,8 @@ pub enum Origin {
     File,
     /// A filter was sure enough to make it by itself, or a person agreed with a finding.
     Finding,
+    /// Came from a CrowdSec.
+    CrowdSec,
 }
 
 impl Origin {
@@ -66,6 +68,7 @@ impl Origin {
             Self::List => "list",
             Self::File => "file",
             Self::Finding => "finding",
+            Self::CrowdSec => "crowdsec",
         }
     }
 }

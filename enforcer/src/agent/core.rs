@@ -10,9 +10,11 @@ use tokio::sync::broadcast;
 
 use super::apis::Apis;
 use super::center::CenterState;
+use super::crowdsec::CrowdSecState;
 use super::findings::Watch;
 use super::reload::allowed as configured;
 use super::samples::Learned;
+use super::told::Told;
 use crate::apply::{ApplyError, apply_one};
 use crate::config::{Agent, Config, Limits};
 use crate::kernel::Kernel;
@@ -68,6 +70,10 @@ pub(super) struct Core {
     pub(super) detached: bool,
     /// What came from the center.
     pub(super) center: CenterState,
+    /// What came from CrowdSec.
+    pub(super) crowdsec: CrowdSecState,
+    /// What the center is to be told.
+    pub(super) told: Told,
     random: RandomState,
     draws: u64,
 }
@@ -110,6 +116,8 @@ impl Core {
             seconds: 0,
             detached: false,
             center: CenterState::default(),
+            crowdsec: CrowdSecState::default(),
+            told: Told::default(),
             random: RandomState::new(),
             draws: 0,
         }

@@ -12,6 +12,7 @@ impl Core {
     pub(super) fn take_event(&mut self, event: &Event) {
         self.events_seen += 1;
         if let Some(report) = self.in_words(event) {
+            self.tell_refusal(&report);
             self.remember(report);
         }
     }

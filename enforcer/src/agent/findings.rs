@@ -17,9 +17,7 @@ use crate::filters::{Listener, Supervisor};
 use crate::kernel::monotonic;
 use crate::metrics::FindingCounts;
 use crate::sync::keep_secret;
-use crate::wire::{
-    BlockReport, Exit, FilterReport, FindingReport, FindingsPage, NoticeKind, NoticeReport, Reply, Trouble,
-};
+use crate::wire::{BlockReport, Exit, FilterReport, FindingReport, FindingsPage, NoticeKind, NoticeReport, Trouble};
 
 /// Findings that are known at once.
 const FINDINGS: usize = 10_000;
@@ -185,8 +183,13 @@ impl Core {
         let place = finding.endpoint.as_deref().unwrap_or(&service);
         let message = format!("{filter}: {} on {place}, confidence {}; {outcome}", finding.kind, finding.confidence);
         let notice = NoticeReport { time: now, notice: NoticeKind::Finding, message };
-        // Nobody may be listening.
-        let _ = self.followers.send(Reply::Notice(notice));
+        self.tell_finding(&finding, &outcome);
+        self.tell_notice(notice);
+    }
+
+    /// The decision that a finding led to last.
+    pub(super) fn decision_of(&self, id: FindingId) -> Option<DecisionId> {
+        self.watch.decided.get(&id).copied()
     }
 
     /// Carries out what a finding leads to.
@@ -255,7 +258,7 @@ impl Core {
             service.is_none_or(|name| *finding.service == *name) && id.is_none_or(|id| finding.id == FindingId(id))
         };
         let report = |finding: &Finding| {
-            let decision = self.watch.decided.get(&finding.id).copied();
+            let decision = self.decision_of(finding.id);
             FindingReport { finding: finding.clone(), decision }
         };
         let found: Vec<&Finding> = self.watch.findings.iter().filter(wanted).collect();

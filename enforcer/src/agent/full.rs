@@ -3,7 +3,7 @@
 use super::clock;
 use super::core::Core;
 use crate::kernel::{Fill, KernelError};
-use crate::wire::{NoticeKind, NoticeReport, Reply};
+use crate::wire::{NoticeKind, NoticeReport};
 
 impl Core {
     /// Takes note of a failure, if it is for want of room.
@@ -15,8 +15,7 @@ impl Core {
             let message = error.to_string();
             tracing::warn!(map, message, "an order was refused");
             let notice = NoticeReport { time: clock::now(), notice: NoticeKind::MapFull, message };
-            // Nobody listens: fine.
-            let _ = self.followers.send(Reply::Notice(notice));
+            self.tell_notice(notice);
         }
     }
 

@@ -114,6 +114,9 @@ impl Core {
         }
         // Writes the journal anew after a problem. What remains of it is noted for `status`.
         let _ = self.keep(&[]);
+        let ImportReport { added, extended, changed, removed, .. } = &import.report;
+        let done = format!("{added} added, {extended} extended, {changed} changed, {removed} removed");
+        self.tell_act(&import.note.approved_by, "import", format!("{done}: {}", import.note.reason));
         import.report
     }
 

@@ -6,13 +6,16 @@
 //! request  socket -> Core -> ledger -> MapOp -> apply -> journal -> reply
 //! event    ring -> names -> followers; a full map is one, too
 //! sample   ring -> exchanges/ joins requests and answers -> followers; users of sessions -> kernel; calls -> inventory
+//! told     refusals (added up), findings, problems, acts -> spool -> center
 //! end      the programs, links and maps stay: enforcement outlives the agent
 //! ```
 //! All state is in [`core::Core`], behind one lock; nothing waits while holding it.
+mod acts;
 mod apis;
 mod center;
 mod clock;
 mod core;
+mod crowdsec;
 mod doctor;
 mod events;
 mod findings;
@@ -30,6 +33,7 @@ mod samples;
 mod server;
 mod start;
 mod tables;
+mod told;
 mod why;
 
 use std::path::Path;

@@ -125,6 +125,7 @@ impl Core {
         let took = clock::since(arrived);
         self.ledger.unblock_id(decision.id);
         self.lift(&decision);
+        self.lift_crowdsec(&decision);
         self.enforcement.observe(took);
         // A problem for `status`, and noted there: the kernel no longer refuses, which is what was asked for.
         let _ = self.keep(&[Record::Remove(decision.id)]);

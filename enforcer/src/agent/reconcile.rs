@@ -31,6 +31,7 @@ impl Core {
         self.end_what_is_over();
         self.look_for_room();
         self.tend_center();
+        self.tend_told();
         self.seconds += 1;
         let period = PERIOD + self.kernel.sources_installed() / SOURCES_A_SECOND;
         if self.seconds.is_multiple_of(period) {

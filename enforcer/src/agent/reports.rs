@@ -90,6 +90,8 @@ impl Core {
             enforcement: self.enforcement.clone(),
             apis: self.apis.counts(),
             findings: self.finding_counts(),
+            spool: self.told.counts(),
+            crowdsec: self.crowdsec_counts(),
         }
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Shared;
+use super::acts::Act;
 use super::imports::Import;
 use crate::config::Agent;
 use crate::kernel::peer_is_trusted;
@@ -154,6 +155,7 @@ async fn converse(mut stream: UnixStream, core: &Shared, who: &str, ended: &Noti
 
 fn answer(core: &Shared, request: Request, who: &str) -> Reply {
     let mut core = core.lock();
+    let act = Act::of(&request);
     let outcome = match request {
         Request::Allow(request) => core.allow(&request, who).map(Reply::Allowed),
         Request::Allowlist => Ok(Reply::Allowlist(core.allowlist())),
@@ -182,7 +184,11 @@ fn answer(core: &Shared, request: Request, who: &str) -> Reply {
             return out_of_turn();
         }
     };
-    outcome.unwrap_or_else(Reply::Error)
+    let reply = outcome.unwrap_or_else(Reply::Error);
+    if let Some(act) = act {
+        core.tell_done(who, act, &reply);
+    }
+    reply
 }
 
 fn out_of_turn() -> Reply {

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::apis::keep_apis;
 use super::core::Core;
+use super::crowdsec::ask_crowdsec;
 use super::findings::tend_filters;
 use super::samples::read_samples;
 use super::{Shared, clock, notify, reload, server};
@@ -22,8 +23,9 @@ use crate::apply::{apply, apply_one};
 use crate::config::Config;
 use crate::kernel::{EventRing, Kernel, Opened, SampleRing, Setup, interfaces, keep_only_needed, prepare};
 use crate::metrics;
+use crate::spool::Spool;
 use crate::store::{Journal, Recovered, identity_key};
-use crate::sync::{Enrolment, Line, Shelf};
+use crate::sync::{Courier, Enrolment, Line, Outbox, Shelf, spool_id};
 use crate::wire::Trouble;
 
 /// What is read of the kernel.
@@ -58,12 +60,16 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     core.open_apis();
     core.open_filters();
     let line = open_line(&mut core);
+    let courier = line.as_ref().and_then(|_| open_courier(&mut core));
     let core = Shared::new(core);
     notify::tell("READY=1");
     tracing::info!(pid = std::process::id(), "ready");
     let line = line.map(|line| tokio::spawn(line.run(core.clone())));
+    let courier = courier.map(|courier| tokio::spawn(courier.run()));
     serve(&core, socket, pages, rings, agent.socket_group.is_some()).await?;
     line.iter().for_each(tokio::task::JoinHandle::abort);
+    courier.iter().for_each(tokio::task::JoinHandle::abort);
+    core.lock().end_told();
     core.lock().save_apis();
     notify::tell("STOPPING=1");
     let _ = std::fs::remove_file(&agent.socket);
@@ -87,6 +93,24 @@ fn open_line(core: &mut Core) -> Option<Line> {
         core.problems.insert("center", format!("no policy comes from the center, what is in force stays: {error}"));
         None
     })
+}
+
+/// The spool, and who empties it. Without it the center hears of policy only, which is told.
+fn open_courier(core: &mut Core) -> Option<Courier> {
+    let state = core.config.agent.state_dir.clone();
+    match Spool::open(&state.join("spool"), core.config.limits.spool_bytes.into(), &spool_id()) {
+        Ok(spool) => {
+            let outbox = Outbox::new(spool);
+            core.told.open(outbox.clone());
+            core.tell_life("started");
+            Some(Courier::new(outbox, state))
+        }
+        Err(error) => {
+            tracing::error!(%error, "events cannot be kept for the center");
+            core.problems.insert("spool", format!("no event goes to the center: {error}"));
+            None
+        }
+    }
 }
 
 /// Opens the kernel, fills or mends the maps, attaches, publishes. In this order nothing that is blocked gets through.
@@ -177,6 +201,7 @@ async fn serve(
         tokio::spawn(tick(core.clone())),
         tokio::spawn(keep_apis(core.clone())),
         tokio::spawn(tend_filters(core.clone())),
+        tokio::spawn(ask_crowdsec(core.clone())),
     ];
     let pages = pages.map(|listener| tokio::spawn(metrics::http::serve(listener, Arc::new(core.clone()))));
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

@@ -82,6 +82,9 @@ pub enum Command {
     Filters(FiltersArgs),
     /// Show what filters noticed, and decide on it
     Findings(FindingsArgs),
+    /// Show what the center knows of all hosts
+    #[command(subcommand)]
+    Fleet(FleetCommand),
     /// Show a recorded capture to the filters, and to two policies: what would have been noticed and refused
     Replay(ReplayArgs),
     /// Follow requests and their answers: who, what, verdict, status, time, size
@@ -336,6 +339,36 @@ pub struct EventsArgs {
     /// End after this many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
+}
+
+/// `fleet`.
+#[derive(Subcommand, Clone, Debug)]
+pub enum FleetCommand {
+    /// Show events of hosts, oldest first: refusals, findings, health, notices, acts
+    Events(FleetEventsArgs),
+}
+
+/// `fleet events`.
+#[derive(Args, Clone, Debug)]
+pub struct FleetEventsArgs {
+    /// The center.
+    #[command(flatten)]
+    pub center: CenterArgs,
+    /// Only of this host
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+    /// Only of this kind: act, finding, gap, health, notice or refusal
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+    /// Only of this service
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// Begin behind this number
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub after: u64,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
 }
 
 /// `filters`.

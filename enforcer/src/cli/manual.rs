@@ -143,7 +143,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Decide", &["block", "unblock", "list", "allow", "bypass"]),
     ("Look", &["status", "why", "events", "requests", "top", "apis", "findings", "filters", "replay"]),
     ("Run", &["run", "reload", "doctor", "detach"]),
-    ("Fleet", &["policy", "enroll"]),
+    ("Fleet", &["policy", "fleet", "enroll"]),
     ("Set up", &["config", "completions", "man"]),
 ];
 

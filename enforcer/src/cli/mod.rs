@@ -18,6 +18,7 @@ mod enroll;
 mod events;
 mod failure;
 mod findings;
+mod fleet;
 #[cfg(test)]
 pub(crate) mod golden;
 mod import;
@@ -94,6 +95,7 @@ fn dispatch(cli: Cli, out: &mut Out) -> Result<Exit, Failure> {
         Command::Events(args) => events::events(&args, &globals, out),
         Command::Filters(args) => findings::filters(&args, &globals, out),
         Command::Findings(args) => findings::findings(&args, &globals, out),
+        Command::Fleet(command) => fleet::fleet(&command, &globals, out),
         Command::Replay(args) => replay::run(&args, &globals, out),
         Command::Requests(args) => requests::requests(&args, &globals, out),
         Command::List(args) => list::list(args, &globals, out),

@@ -184,7 +184,8 @@ fn export(center: &CenterArgs, all: bool, out: &mut Out) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-fn ask(center: &CenterArgs, method: Method, path: &str, body: Vec<u8>) -> Result<bytes::Bytes, Failure> {
+/// One request to a center.
+pub(super) fn ask(center: &CenterArgs, method: Method, path: &str, body: Vec<u8>) -> Result<bytes::Bytes, Failure> {
     let authority = fs::read_to_string(&center.authority);
     let authority = authority.map_err(|source| Failure::file("read", &center.authority, source))?;
     let token = secret(&center.token_file)?;

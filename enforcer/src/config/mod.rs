@@ -5,6 +5,7 @@
 //!
 //! To add a key: a field below, its default, and one `find` in the reading of its section; then a line in `example.toml`.
 mod compile;
+mod crowdsec;
 mod duration;
 mod filters;
 mod identity;
@@ -24,6 +25,7 @@ use enforcer_policy::reading as reader;
 use toml::de::DeTable;
 
 pub use compile::{Compiled, SERVICES_PER_SIDE, Scene, compile};
+pub use crowdsec::CrowdSec;
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use filters::Filters;
 pub use notice::{HOLE, NoticeText, NoticeType};
@@ -51,6 +53,8 @@ pub struct Config {
     pub allow: Vec<AllowEntry>,
     /// What filters may do on services that say nothing of them.
     pub filters: Filters,
+    /// A CrowdSec whose decisions hold here.
+    pub crowdsec: Option<CrowdSec>,
 }
 
 /// Paths and manners of the agent.
@@ -131,6 +135,8 @@ pub struct Limits {
     pub ring_bytes: u32,
     /// Bytes of the ring for requests and answers; a power of two.
     pub sample_bytes: u32,
+    /// Bytes of events that wait on disk for the center.
+    pub spool_bytes: u32,
     /// Packet events per second and CPU at most.
     pub events_per_second: u32,
 }
@@ -272,6 +278,7 @@ impl Default for Limits {
             session_users: 65_536,
             ring_bytes: 1 << 20,
             sample_bytes: 1 << 22,
+            spool_bytes: 1 << 26,
             events_per_second: 100,
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use enforcer_common::{AllowKind, Prefix};
 
+use super::crowdsec::crowdsec;
 use super::filters::filters;
 use super::network::parse_network;
 use super::reader::{Report, Section, Value, shown};
@@ -22,8 +23,9 @@ pub(super) fn config(mut root: Section<'_>, report: &mut Report) -> Config {
     let services = services(root.sections(report, "service"), &fastpath.interfaces, report);
     let allow = allow(root.sections(report, "allow"), limits.allow, report);
     let filters = root.section(report, "filters").map_or_else(Filters::new, |section| filters(&section, report));
+    let crowdsec = root.section(report, "crowdsec").and_then(|section| crowdsec(section, report));
     root.finish(report);
-    Config { agent, fastpath, limits, services, allow, filters }
+    Config { agent, fastpath, limits, services, allow, filters, crowdsec }
 }
 
 fn agent(mut section: Section<'_>, report: &mut Report) -> Agent {
@@ -135,6 +137,7 @@ fn limits(mut section: Section<'_>, report: &mut Report) -> Limits {
         ("session_users", 16..=4_194_304, &mut limits.session_users),
         ("ring_bytes", RING, &mut limits.ring_bytes),
         ("sample_bytes", RING, &mut limits.sample_bytes),
+        ("spool_bytes", 1 << 20..=1 << 30, &mut limits.spool_bytes),
         ("events_per_second", 1..=1_000_000, &mut limits.events_per_second),
     ] {
         let Some(value) = section.find(report, key) else { continue };

@@ -91,6 +91,15 @@ families! {
     FILTER_TIME = Counter "filter_time" Seconds ["service" "filter"] "Time that a filter took.";
     FILTER_HELD = Gauge "filter_held" Bytes ["service" "filter"] "Memory that a filter holds.";
     FILTERS_LOST = Counter "filter_calls_lost" [] "Calls and signs for which there was no room on their way to or from the filters.";
+    SPOOL_WAITING = Gauge "spool_events" [] "Events on this host's disk that the center has not got; 0 without a center.";
+    SPOOL_BYTES = Gauge "spool" Bytes [] "Bytes of events on this host's disk.";
+    SPOOL_MOST = Gauge "spool_capacity" Bytes [] "Bytes of events that there may be; then the oldest are given up.";
+    SPOOL_DROPPED = Counter "spool_dropped" [] "Events given up because there was no room for them; the center is told which.";
+    SPOOL_DELIVERED = Counter "spool_delivered" [] "Events that the center has got.";
+    CROWDSEC = Gauge "crowdsec_decisions" [] "Subjects that CrowdSec has banned; 0 without one.";
+    CROWDSEC_LOCAL = Gauge "crowdsec_behind_local" [] "Subjects of CrowdSec on which a decision of this host or its center stands.";
+    CROWDSEC_LEFT = Counter "crowdsec_left_out" ["why"] "Decisions of CrowdSec that mean nothing here or found no room.";
+    CROWDSEC_ASKED = Gauge "crowdsec_last_answer_timestamp" Seconds [] "When CrowdSec last answered; 0 before the first time.";
     ENFORCEMENT = Histogram "enforcement" Seconds [] "From the arrival of a decision at the agent to the kernel's acknowledgement.";
 }
 

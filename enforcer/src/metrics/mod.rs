@@ -20,6 +20,7 @@ use enforcer_common::{Counter, Reason, Verdict};
 pub use latency::Latency;
 pub use page::render;
 
+use crate::spool::SpoolCounts;
 use crate::wire::{Attachment, Drift, EventTotals, FilterReport, MapFill, PolicyCounts, ServiceRequests};
 
 /// Everything that is exported, at one moment.
@@ -55,6 +56,10 @@ pub struct Snapshot {
     pub apis: ApiCounts,
     /// Filters and findings.
     pub findings: FindingCounts,
+    /// Events on their way to the center.
+    pub spool: SpoolCounts,
+    /// CrowdSec.
+    pub crowdsec: CrowdSecCounts,
 }
 
 /// How large the inventory is.
@@ -81,6 +86,19 @@ pub struct FindingCounts {
     pub lost: u64,
     /// How each filter does.
     pub filters: Vec<FilterReport>,
+}
+
+/// What came from CrowdSec.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CrowdSecCounts {
+    /// Subjects that it has banned.
+    pub wanted: u64,
+    /// Those of them on which another decision stands.
+    pub behind_local: u64,
+    /// Decisions that mean nothing here or found no room, by why.
+    pub left_out: Vec<(&'static str, u64)>,
+    /// When it last answered.
+    pub last: Option<enforcer_policy::Moment>,
 }
 
 /// This program.

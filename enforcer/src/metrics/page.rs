@@ -114,6 +114,8 @@ fn policy(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     writer.counters(families::REFUSED, [([], snapshot.orders_refused)])?;
     apis(writer, snapshot)?;
     findings(writer, snapshot)?;
+    spool(writer, snapshot)?;
+    crowdsec(writer, snapshot)?;
     let enforcement = &snapshot.enforcement;
     let (sum, count, buckets) = (enforcement.sum(), enforcement.count(), enforcement.buckets());
     writer.family(families::ENFORCEMENT)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
@@ -143,6 +145,25 @@ fn findings(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     let held = each(|one| one.held_bytes).map(|(label, bytes)| (label, float(bytes)));
     writer.gauges(families::FILTER_HELD, held)?;
     writer.counters(families::FILTERS_LOST, [([], found.lost)])
+}
+
+fn spool(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let spool = snapshot.spool;
+    writer.gauges(families::SPOOL_WAITING, [([], float(spool.waiting))])?;
+    writer.gauges(families::SPOOL_BYTES, [([], float(spool.bytes))])?;
+    writer.gauges(families::SPOOL_MOST, [([], float(spool.most))])?;
+    writer.counters(families::SPOOL_DROPPED, [([], spool.dropped)])?;
+    writer.counters(families::SPOOL_DELIVERED, [([], spool.delivered)])
+}
+
+fn crowdsec(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let crowdsec = &snapshot.crowdsec;
+    writer.gauges(families::CROWDSEC, [([], float(crowdsec.wanted))])?;
+    writer.gauges(families::CROWDSEC_LOCAL, [([], float(crowdsec.behind_local))])?;
+    let left_out = crowdsec.left_out.iter().map(|(why, count)| ([(*why).to_owned()], *count));
+    writer.counters(families::CROWDSEC_LEFT, left_out)?;
+    let asked = crowdsec.last.map_or(Duration::ZERO, |at| Duration::from_millis(at.0));
+    writer.gauges(families::CROWDSEC_ASKED, [([], asked.as_secs_f64())])
 }
 
 fn health(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {

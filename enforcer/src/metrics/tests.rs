@@ -60,6 +60,13 @@ fn snapshot() -> Snapshot {
         orders_refused: 6,
         enforcement,
         findings: FindingCounts { new: 3, forgotten: 1, decided: 2, lost: 4, filters: vec![filter()] },
+        spool: SpoolCounts { waiting: 7, bytes: 2048, most: 1 << 26, dropped: 1, delivered: 90 },
+        crowdsec: CrowdSecCounts {
+            wanted: 3,
+            behind_local: 1,
+            left_out: vec![("scope", 2)],
+            last: Some(Moment(1_767_225_600_500)),
+        },
         apis: ApiCounts { endpoints: vec![("pay".to_owned(), 12)], forgotten: vec![("endpoints", 3)], unread: 1 },
     }
 }

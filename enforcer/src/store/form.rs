@@ -237,6 +237,7 @@ impl StoredNote {
             Origin::File => 3,
             Origin::Center => 4,
             Origin::Finding => 5,
+            Origin::CrowdSec => 6,
         };
         let (reason, approved_by) = (note.reason.clone(), note.approved_by.clone());
         Self { reason, origin, approved_by, created: note.created.0 }
@@ -249,6 +250,7 @@ impl StoredNote {
             3 => Origin::File,
             4 => Origin::Center,
             5 => Origin::Finding,
+            6 => Origin::CrowdSec,
             _ => return None,
         };
         let created = Moment(self.created);

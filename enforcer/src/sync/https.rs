@@ -21,6 +21,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::SyncError;
 
@@ -77,11 +78,16 @@ impl Server {
         tokio::time::timeout(CONNECT, self.dial()).await.map_err(|_late| SyncError::line("no answer in time"))?
     }
 
+    /// A connection that somebody else made, secured as this one's.
+    pub(crate) async fn secured(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, SyncError> {
+        let name = ServerName::try_from(self.host.clone()).map_err(SyncError::line)?;
+        TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.map_err(SyncError::line)
+    }
+
     async fn dial(&self) -> Result<Https, SyncError> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(SyncError::line)?;
         stream.set_nodelay(true).map_err(SyncError::line)?;
-        let name = ServerName::try_from(self.host.clone()).map_err(SyncError::line)?;
-        let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.map_err(SyncError::line)?;
+        let stream = self.secured(stream).await?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(SyncError::line)?;
         // Its end shows in the next request.
         tokio::spawn(connection);

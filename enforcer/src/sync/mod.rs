@@ -1,7 +1,7 @@
 //! The line to the center: enrol, watch, verify, hand over, acknowledge.
 //!
-//! In: signed deliveries. Out: changes that were verified, to whoever is the [`Host`]; what the kernel holds of them, back to the
-//! center. Never here: writing policy (the agent's one writer does that), the wall clock, anything that can stop enforcement:
+//! In: signed deliveries; the spool of events. Out: changes that were verified, to whoever is the [`Host`]; what the kernel holds of
+//! them, and the events, to the center. Never here: writing policy (the agent's one writer does that), the wall clock, anything that can stop enforcement:
 //! whatever fails in this room leaves what is in force as it is, and is told.
 //!
 //! ```text
@@ -10,12 +10,14 @@
 //!                   lifted        decisions of the center that were ended by hand on this host
 //! ```
 mod backoff;
+mod courier;
 mod enrolment;
 mod error;
 mod https;
 mod line;
 mod shelf;
 
+pub use courier::{Courier, Outbox, spool_id};
 pub use enrolment::{Enrolment, Invitation, enrol, keep_secret};
 pub use error::SyncError;
 pub use https::{Https, Server};

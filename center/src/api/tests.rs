@@ -1,0 +1,141 @@
+//! The API on a real store, without sockets: whatever is sent is answered as the document says.
+use axum::Extension;
+use axum::body::{Body, Bytes};
+use axum::http::{Method, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use serde_json::Value;
+
+use super::routes::described;
+use super::*;
+use crate::folder::Folder;
+use crate::serve::Peer;
+use crate::store::{Role, Store};
+
+struct Lab {
+    router: axum::Router,
+    token: String,
+    _folder: tempfile::TempDir,
+}
+
+struct Said {
+    status: StatusCode,
+    kind: String,
+    body: Bytes,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::at(&temporary.path().join("center"));
+        folder.create().unwrap();
+        Authority::create(&folder, &["localhost".to_owned()]).unwrap();
+        let mut store = Store::open(&folder.store()).unwrap();
+        let token = store.add_token("ada", Role::Operator, None, "test").unwrap();
+        let (key, digits) = folder.identity_key().unwrap();
+        let desk = Desk::open(store, folder.signer().unwrap(), key).unwrap();
+        let center = Center::new(desk, Authority::open(&folder).unwrap(), digits, &folder.events()).unwrap();
+        let peer = Peer { address: [192, 0, 2, 1].into(), certificate: None };
+        Self { router: router(center).layer(Extension(peer)), token, _folder: temporary }
+    }
+
+    async fn ask(&self, method: &str, path: &str, token: Option<&str>, body: impl Into<Body>) -> Said {
+        let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request.body(body.into()).unwrap();
+        let answer = TowerToHyperService::new(self.router.clone()).call(request).await.unwrap();
+        let kind = answer.headers().get(header::CONTENT_TYPE).map_or("", |kind| kind.to_str().unwrap()).to_owned();
+        let status = answer.status();
+        Said { status, kind, body: answer.into_body().collect().await.unwrap().to_bytes() }
+    }
+}
+
+impl Said {
+    #[track_caller]
+    fn is_problem(&self) {
+        let text = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.kind, "application/problem+json", "{}: {text}", self.status);
+        let problem: Value = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(problem["status"], self.status.as_u16(), "{text}");
+        for name in ["title", "detail", "mend"] {
+            assert!(problem[name].is_string(), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_and_every_other_no_is_a_problem_document() {
+    let lab = Lab::new();
+    let token = Some(lab.token.as_str());
+    let too_large = lab.ask("POST", "/v1/decisions", token, vec![b' '; (32 << 20) + 1]).await;
+    assert_eq!(too_large.status, StatusCode::PAYLOAD_TOO_LARGE);
+    too_large.is_problem();
+    for (method, path, status) in [
+        ("POST", "/v1/revisions/x/rollback", 400),
+        ("POST", "/v1/revisions/99999999999999999999/rollback", 400),
+        ("DELETE", "/v1/hosts/%ff", 400),
+        ("DELETE", "/v1/hosts/nobody", 404),
+        ("GET", "/v1/events?kind=nonsense", 400),
+        ("GET", "/v1/events?colour=blue", 400),
+        ("GET", "/v1/audit?limit=-1", 400),
+        ("GET", "/v1/nowhere", 404),
+        ("PATCH", "/v1/policy", 405),
+    ] {
+        let said = lab.ask(method, path, token, "").await;
+        assert_eq!(said.status, status, "{method} {path}");
+        said.is_problem();
+    }
+    let stranger = lab.ask("GET", "/v1/events", None, "").await;
+    assert_eq!(stranger.status, StatusCode::UNAUTHORIZED);
+    stranger.is_problem();
+}
+
+#[tokio::test]
+async fn whatever_is_sent_is_answered_as_the_document_says() {
+    let lab = Lab::new();
+    let (_, document) = described();
+    let deep = "[".repeat(5000);
+    let bodies = ["", "{", "{}", "null", "[]", "\u{0}", "{\"files\":[]}", "{\"comment\":7}", &deep];
+    let queries = ["", "?", "?limit=0&after=0", "?limit=99999999999999999999", "?after=%00", "?force=perhaps", "?%ff"];
+    let (mut asked, mut good) = (0, 0);
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for place in ["0", "x", "%ff", "18446744073709551615"] {
+                let path = path.replace("{id}", place).replace("{name}", place).replace("{number}", place);
+                for (query, body) in queries.iter().flat_map(|query| bodies.map(|body| (query, body))) {
+                    for token in [None, Some(lab.token.as_str())] {
+                        let place = format!("{} {path}{query} {body:.20}", method.to_uppercase());
+                        let (method, path) = (method.to_uppercase(), format!("{path}{query}"));
+                        let said = lab.ask(&method, &path, token, body.to_owned()).await;
+                        assert!(!said.status.is_server_error(), "{place}: {}", said.status);
+                        asked += 1;
+                        if said.status.is_success() {
+                            let promised = &operation["responses"][said.status.as_str()];
+                            let kind = promised["content"].as_object().and_then(|content| content.keys().next());
+                            assert!(promised.is_object(), "{place}: {} is not promised", said.status);
+                            assert!(kind.is_none_or(|kind| *kind == said.kind), "{place}: {}", said.kind);
+                            good += 1;
+                        } else {
+                            said.is_problem();
+                        }
+                    }
+                }
+                if !operation["parameters"].to_string().contains("\"path\"") {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(asked > 3000 && good > 100, "{asked} were asked, {good} were good");
+}
+
+#[tokio::test]
+async fn the_document_is_served_to_anybody() {
+    let lab = Lab::new();
+    let said = lab.ask("GET", "/v1/openapi.json", None, "").await;
+    assert_eq!((said.status, said.kind.as_str()), (StatusCode::OK, "application/json"));
+    assert_eq!(serde_json::from_slice::<Value>(&said.body).unwrap(), described().1);
+}

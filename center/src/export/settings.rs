@@ -1,0 +1,251 @@
+//! `exports.toml`: where events go.
+//!
+//! In: text. Out: exports, or what is wrong with it. Never here: the receivers themselves.
+//!
+//! ```toml
+//! [export.archive]
+//! to = "file"
+//! path = "/var/log/enforcer/events.jsonl"
+//!
+//! [export.siem]
+//! to = "syslog"
+//! address = "10.0.0.9:6514"
+//! authority = "/etc/ssl/siem.pem"     # with it, TLS; without, plain TCP
+//! format = "cef"                      # ecs (the default), ocsf or cef
+//! kinds = ["finding", "act"]          # without, all
+//!
+//! [export.splunk]
+//! to = "hec"
+//! url = "https://splunk.bank.example:8088"
+//! token_file = "/etc/enforcer/hec-token"
+//! authority = "/etc/ssl/splunk.pem"
+//! ```
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use enforcer_policy::EventKind;
+use serde::Deserialize;
+
+use super::Format;
+
+/// Where events go, and how.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// Its name, which its cursor has for life.
+    pub name: String,
+    /// Where.
+    pub target: Target,
+    /// How they look there.
+    pub format: Format,
+    /// Which kinds; empty means all.
+    pub kinds: Vec<EventKind>,
+}
+
+/// A receiver.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Lines of a file, which may be renamed at any time.
+    File(PathBuf),
+    /// Splunk's HTTP event collector.
+    Hec(Hec),
+    /// RFC 5424 over TCP, each message with its length before it.
+    Syslog(Syslog),
+}
+
+/// Splunk's HTTP event collector.
+#[derive(Clone)]
+pub struct Hec {
+    /// Host and port.
+    pub address: String,
+    /// The name in requests and certificates.
+    pub host: String,
+    /// The authority of its certificate, PEM; without it, plain HTTP.
+    pub authority: Option<String>,
+    /// The token; only ever sent.
+    pub token: String,
+}
+
+impl std::fmt::Debug for Hec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.address)
+    }
+}
+
+/// A receiver of syslog.
+#[derive(Clone, Debug)]
+pub struct Syslog {
+    /// Host and port.
+    pub address: String,
+    /// The authority of its certificate, PEM; without it, plain TCP.
+    pub authority: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    export: BTreeMap<String, Written>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    to: To,
+    #[serde(default)]
+    format: Format,
+    #[serde(default)]
+    kinds: Vec<String>,
+    path: Option<PathBuf>,
+    address: Option<String>,
+    url: Option<String>,
+    authority: Option<PathBuf>,
+    token_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum To {
+    File,
+    Hec,
+    Syslog,
+}
+
+/// Reads the file; none when it is not there.
+pub fn read(path: &Path) -> anyhow::Result<Vec<Export>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+    };
+    parse(&text).with_context(|| format!("{}", path.display()))
+}
+
+fn parse(text: &str) -> anyhow::Result<Vec<Export>> {
+    let file: File = toml::from_str(text)?;
+    let export =
+        |(name, written): (String, Written)| written.understood(&name).with_context(|| format!("export.{name}"));
+    file.export.into_iter().map(export).collect()
+}
+
+impl Written {
+    fn understood(self, name: &str) -> anyhow::Result<Export> {
+        let kind = |word: &String| EventKind::named(word).with_context(|| format!("no kind of event is called {word}"));
+        let kinds = self.kinds.iter().map(kind).collect::<anyhow::Result<_>>()?;
+        let format = self.format;
+        let target = match self.to {
+            To::File => Target::File(self.path.clone().context("path is missing")?),
+            To::Hec => Target::Hec(self.hec()?),
+            To::Syslog => {
+                let address = self.address.clone().context("address is missing, such as 10.0.0.9:6514")?;
+                Target::Syslog(Syslog { address: with_port(&address)?, authority: self.authority()? })
+            }
+        };
+        self.nothing_else()?;
+        Ok(Export { name: name.to_owned(), target, format, kinds })
+    }
+
+    fn hec(&self) -> anyhow::Result<Hec> {
+        let url = self.url.as_deref().context("url is missing, such as https://splunk.bank.example:8088")?;
+        let (secure, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+            (Some(rest), _) => (true, rest),
+            (_, Some(rest)) => (false, rest),
+            (None, None) => bail!("{url} begins with neither https:// nor http://"),
+        };
+        let authority = self.authority()?;
+        if secure != authority.is_some() {
+            bail!("https needs authority, the file of the certificate to trust, and http can have none");
+        }
+        let address = with_port(rest.trim_end_matches('/'))?;
+        let host = host_of(&address).to_owned();
+        let token = self.token_file.as_ref().context("token_file is missing")?;
+        let text = fs::read_to_string(token).with_context(|| format!("reading {}", token.display()))?;
+        let token = text.trim().to_owned();
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            bail!("the token file holds no token");
+        }
+        Ok(Hec { address, host, authority, token })
+    }
+
+    fn authority(&self) -> anyhow::Result<Option<String>> {
+        let Some(path) = &self.authority else { return Ok(None) };
+        Ok(Some(fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?))
+    }
+
+    /// A key that belongs to another kind of receiver was meant to do something.
+    fn nothing_else(&self) -> anyhow::Result<()> {
+        let (file, hec, syslog) = match self.to {
+            To::File => (true, false, false),
+            To::Hec => (false, true, false),
+            To::Syslog => (false, false, true),
+        };
+        let keys = [
+            ("path", self.path.is_some(), file),
+            ("address", self.address.is_some(), syslog),
+            ("url", self.url.is_some(), hec),
+            ("token_file", self.token_file.is_some(), hec),
+            ("authority", self.authority.is_some(), hec || syslog),
+        ];
+        match keys.iter().find(|(_, given, fits)| *given && !fits) {
+            Some((key, ..)) => bail!("{key} does not belong to this kind of export"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn with_port(address: &str) -> anyhow::Result<String> {
+    let (host, port) = address.rsplit_once(':').with_context(|| format!("{address} has no port"))?;
+    port.parse::<u16>().with_context(|| format!("{port} is no port"))?;
+    let plain = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
+    if !plain {
+        bail!("{address} is no host and port");
+    }
+    Ok(address.to_owned())
+}
+
+/// The host of an address with a port.
+pub(super) fn host_of(address: &str) -> &str {
+    address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exports_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = folder.path().join("token");
+        fs::write(&token, "secret-token\n").unwrap();
+        let text = format!(
+            "[export.a]\nto = \"file\"\npath = \"/x\"\n[export.b]\nto = \"syslog\"\naddress = \"[::1]:514\"\nformat = \"cef\"\n\
+             kinds = [\"act\"]\n[export.c]\nto = \"hec\"\nurl = \"http://h:8088/\"\ntoken_file = \"{}\"\nformat = \"ocsf\"\n",
+            token.display()
+        );
+        let exports = parse(&text).unwrap();
+        let names: Vec<_> = exports.iter().map(|one| (one.name.as_str(), one.format)).collect();
+        assert_eq!(names, [("a", Format::Ecs), ("b", Format::Cef), ("c", Format::Ocsf)]);
+        assert_eq!(exports[1].kinds, [EventKind::Act]);
+        let Target::Hec(hec) = &exports[2].target else { panic!("{exports:?}") };
+        assert_eq!((hec.address.as_str(), hec.host.as_str(), hec.token.as_str()), ("h:8088", "h", "secret-token"));
+        assert!(!format!("{exports:?}").contains("secret"));
+        assert!(read(&folder.path().join("none")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (text, word) in [
+            ("[export.a]\nto = \"pigeon\"", "pigeon"),
+            ("[export.a]\nto = \"file\"", "path is missing"),
+            ("[export.a]\nto = \"file\"\npath = \"/x\"\nurl = \"y\"", "url does not belong"),
+            ("[export.a]\nto = \"syslog\"\naddress = \"here\"", "no port"),
+            ("[export.a]\nto = \"hec\"\nurl = \"https://h:1\"", "https needs authority"),
+            ("[export.a]\nto = \"file\"\npath = \"/x\"\nkinds = [\"nonsense\"]", "nonsense"),
+            ("[exports.a]\nto = \"file\"", "exports"),
+        ] {
+            let error = format!("{:#}", parse(text).unwrap_err());
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+}
