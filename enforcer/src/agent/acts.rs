@@ -6,7 +6,8 @@ use crate::wire::{Change, Reply, Request};
 /// An act that changes what is enforced, as it was asked for.
 pub(super) enum Act {
     Allowlist,
-    Block,
+    /// With the reason that was given: a decision that says so already keeps its own.
+    Block(String),
     Bypass(bool),
     DecideFinding,
     Detach,
@@ -21,7 +22,7 @@ impl Act {
     pub(super) fn of(request: &Request) -> Option<Self> {
         match request {
             Request::Allow(_) => Some(Self::Allowlist),
-            Request::Block(_) => Some(Self::Block),
+            Request::Block(request) => Some(Self::Block(request.reason.clone())),
             Request::Bypass(on) => Some(Self::Bypass(*on)),
             Request::DecideFinding { .. } => Some(Self::DecideFinding),
             Request::Detach => Some(Self::Detach),
@@ -49,11 +50,11 @@ impl Act {
 impl Core {
     /// Tells of an act that was done.
     pub(super) fn tell_done(&self, who: &str, act: Act, reply: &Reply) {
-        let what = match act {
-            Act::Allowlist => "allow",
-            Act::Block => "block",
-            Act::DecideFinding => "decide finding",
-            Act::Unblock => "unblock",
+        let (what, given) = match act {
+            Act::Allowlist => ("allow", None),
+            Act::Block(reason) => ("block", Some(reason)),
+            Act::DecideFinding => ("decide finding", None),
+            Act::Unblock => ("unblock", None),
             Act::Bypass(on) => return self.tell_plain(who, if on { "bypass on" } else { "bypass off" }, "", reply),
             Act::Detach => return self.tell_plain(who, "detach", "nothing is enforced any more", reply),
             Act::ExceptFinding(words) => return self.tell_plain(who, "except finding", &words, reply),
@@ -61,9 +62,9 @@ impl Core {
             Act::RestartFilter(words) => return self.tell_plain(who, "restart filter", &words, reply),
         };
         if let Reply::Blocked(report) = reply {
-            self.tell_act_on(who, what, &report.decision);
+            self.tell_act_on(who, what, &report.decision, given.as_deref());
         } else if let Reply::Unblocked(report) = reply {
-            report.ended.iter().for_each(|ended| self.tell_act_on(who, what, ended));
+            report.ended.iter().for_each(|ended| self.tell_act_on(who, what, ended, None));
         } else if let Reply::Allowed(report) = reply {
             let what = if report.change == Change::Removed { "disallow" } else { what };
             self.tell_act(who, what, format!("{}: {}", report.entry.network, report.entry.reason));

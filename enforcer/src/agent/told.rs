@@ -151,9 +151,10 @@ impl Core {
         self.told.push(Event { who, ..Event::new(EventKind::Act, clock::now(), what, message) });
     }
 
-    /// The same, with the decision that was made or ended.
-    pub(super) fn tell_act_on(&self, who: &str, what: &str, decision: &DecisionReport) {
+    /// The same, with the decision that was made or ended, and the reason that was given, where it is not the decision's.
+    pub(super) fn tell_act_on(&self, who: &str, what: &str, decision: &DecisionReport, given: Option<&str>) {
         let DecisionReport { subject, action, reason, .. } = decision;
+        let reason = given.unwrap_or(reason);
         let message = format!("{what} {} {subject}: {}; {reason}", decision.kind.name(), action.name());
         self.told.push(Event {
             who: Some(who.to_owned()),
