@@ -2,8 +2,10 @@
 //! huge pages and deep queries. Never here: rates (`anomaly`).
 use std::time::Duration;
 
+use enforcer_policy::Moment;
+
 use super::fields::{fields, nesting, pairs};
-use super::state::{Book, Peers, Steps, Window};
+use super::state::{Book, Distinct, Peers, Steps, Window};
 use super::{Entry, Filter, Out, Parameter, Parameters, Seen};
 use crate::Answer;
 use crate::findings::{Risk, Severity, Sign, Suggestion};
@@ -35,6 +37,7 @@ struct Resources {
     callers: Book<Caller>,
     spots: Book<Peers>,
     told: Book<Steps>,
+    minute: Minute,
 }
 
 #[derive(Clone, Copy)]
@@ -58,6 +61,30 @@ struct Caller {
     steps: Steps,
 }
 
+/// The time that all callers take together.
+#[derive(Default)]
+struct Minute {
+    window: Window,
+    millis: u64,
+    callers: Distinct<8>,
+}
+
+impl Minute {
+    fn take(&mut self, now: Moment, caller: u64, millis: u32) {
+        if self.window.turn(now, MINUTE) {
+            *self = Self { window: self.window, ..Self::default() };
+        }
+        self.millis += u64::from(millis);
+        self.callers.add(caller);
+    }
+
+    /// True when so much is far more than others take: on a host that is slow for everybody, nobody is to blame for being slow.
+    fn is_unfair(&self, millis: u32) -> bool {
+        let callers = u64::from(self.callers.count());
+        callers < FEW || u64::from(millis) * callers >= self.millis * FAIR
+    }
+}
+
 /// What is too large about a request.
 struct Large {
     kind: &'static str,
@@ -70,20 +97,21 @@ impl Resources {
     fn new(parameters: &Parameters) -> Self {
         let entries = parameters.size("entries");
         let (callers, spots, told) = (Book::new(entries), Book::new(SPOTS), Book::new(entries));
-        Self { limits: Limits::of(parameters), callers, spots, told }
+        Self { limits: Limits::of(parameters), callers, spots, told, minute: Minute::default() }
     }
 
     fn time(&mut self, seen: &Seen<'_>, answer: &Answer, out: &mut Out) {
         let millis = u32::try_from(answer.first_byte.as_millis()).unwrap_or(u32::MAX);
         let usual = self.spots.entry_with(seen.spot.key, Peers::default);
         usual.add(u64::from(millis));
+        self.minute.take(seen.now(), seen.consumer.key, millis);
         let caller = self.callers.entry(seen.consumer.key);
         if caller.window.turn(seen.now(), MINUTE) {
             *caller = Caller { window: caller.window, ..Caller::default() };
         }
         caller.calls += 1;
         caller.millis = caller.millis.saturating_add(millis);
-        if caller.millis < self.limits.busy {
+        if caller.millis < self.limits.busy || !self.minute.is_unfair(caller.millis) {
             return;
         }
         // The median: while an attack goes on, its calls are still few.
@@ -201,6 +229,9 @@ const PAGES: &[&str] = &[
     "length",
 ];
 const MINUTE: Duration = Duration::from_mins(1);
+/// How many times its fair share a caller takes before it is told of, and with how many callers there is one.
+const FAIR: u64 = 4;
+const FEW: u64 = 4;
 /// Such calls that a caller may still make in a minute.
 const PER_MINUTE: u32 = 10;
 /// Endpoints that are remembered.

@@ -139,6 +139,27 @@ fn couples_share_accounts() {
     assert_eq!(kinds(&play(&world.finish())), Vec::<String>::new());
 }
 
+/// Given a host that is slow for everybody for a while, when everybody's calls take hundred times longer, then nobody is to blame; and
+/// who takes far more than the others still is.
+#[test]
+fn nobody_is_blamed_for_a_slow_host() {
+    let mut world = World::new(8);
+    let crook = Who { device: 0xbad, address: 0xcb00_7107, ..Who::default() };
+    for second in 0..90 {
+        for user in 1..=40 {
+            let millis = if second < 60 { 10 } else { 3_000 };
+            world.call(second * 1_000 + user * 20, &clean(user, 0), &Ask { millis, ..get("/accounts") });
+        }
+        if second >= 60 {
+            world.call(second * 1_000 + 5, &crook, &Ask { millis: 20_000, ..get("/accounts") });
+        }
+    }
+    let outcome = play(&world.finish());
+    let slow: Vec<_> = outcome.findings.iter().filter(|finding| finding.kind == "slow_calls").collect();
+    let [only] = &slow[..] else { panic!("{slow:#?}") };
+    assert_eq!(only.subject().and_then(|subject| subject.token()).map(|token| token.digest), Some(0xbad));
+}
+
 /// Given a flaw of a service, when thousands of calls show it, then it is one finding.
 #[test]
 fn a_flaw_of_a_service_is_one_finding() {
