@@ -1,6 +1,10 @@
 //! Rules of the repository as tests: door signs, budgets, who may know what. In: the source tree. Out: every offender.
 #![expect(clippy::expect_used, reason = "helpers of tests: a tree that cannot be read fails them")]
 
+mod links;
+mod promql;
+mod watching;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,21 +14,30 @@ struct Source {
     text: String,
 }
 
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the workspace").to_owned()
+}
+
 fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the workspace").to_owned();
-    let mut found = Vec::new();
-    walk(&root, &root, &mut found);
+    let found = files("rs");
     assert!(found.len() > 50, "the tree was not found");
     found
 }
 
-fn walk(root: &Path, folder: &Path, found: &mut Vec<Source>) {
+/// All files of the tree with this ending.
+fn files(ending: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    walk(&root(), &root(), ending, &mut found);
+    found
+}
+
+fn walk(root: &Path, folder: &Path, ending: &str, found: &mut Vec<Source>) {
     for entry in fs::read_dir(folder).expect("a readable folder").flatten() {
         let path: PathBuf = entry.path();
         let name = entry.file_name();
         if path.is_dir() && name != "target" && !name.to_string_lossy().starts_with('.') {
-            walk(root, &path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            walk(root, &path, ending, found);
+        } else if path.extension().is_some_and(|extension| extension == ending) {
             let text = fs::read_to_string(&path).expect("readable text");
             found.push(Source { path: path.strip_prefix(root).expect("below the root").display().to_string(), text });
         }

@@ -57,4 +57,5 @@ mod service_scope;
 mod sessions;
 mod user_agent;
 mod vlan_and_offloads;
+mod watching;
 mod why;

@@ -1,7 +1,7 @@
 //! Debian packages: which are missing, and installing them without starting a service.
 //!
 //! In: package names. Out: the packages on the system. Never here: a package nobody named, or a running service left
-//! behind; this host's nginx is none of our business, the tests start their own.
+//! behind; this host's nginx and Prometheus are none of our business, the tests start their own.
 
 use std::{
     fs, io,
@@ -30,9 +30,9 @@ pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
     let _quiet = NoServices::declare()?;
     execute(apt().arg("update").arg("--quiet=2"))?;
     execute(apt().args(["install", "--yes", "--quiet=2", "--no-install-recommends"]).args(packages))?;
-    if packages.contains(&"nginx-light") {
+    for (_, service) in SERVICES.iter().filter(|(package, _)| packages.contains(package)) {
         // Debian also enables it for the next boot. Without systemd there is nothing to switch off.
-        let disabled = Command::new("systemctl").args(["disable", "--quiet", "nginx"]).stderr(Stdio::null()).status();
+        let disabled = Command::new("systemctl").args(["disable", "--quiet", service]).stderr(Stdio::null()).status();
         drop(disabled);
     }
     Ok(())
@@ -94,6 +94,8 @@ fn set_aside() -> anyhow::Result<bool> {
     }
 }
 
+/// Packages that bring a service of the same host, and its name.
+const SERVICES: [(&str, &str); 2] = [("nginx-light", "nginx"), ("prometheus", "prometheus")];
 /// Debian's hook for "may this service be started now?"; 101 is no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 const SAVED: &str = "/usr/sbin/policy-rc.d.before-enforcer-setup";

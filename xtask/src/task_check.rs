@@ -2,10 +2,12 @@
 //!
 //! In: the sources. Out: every failure, listed at the end. Never here: mending them.
 
+use std::process::Command;
+
 use anyhow::bail;
 
 use crate::{
-    steps::{Steps, cargo},
+    steps::{self, Steps, cargo},
     task_setup,
 };
 
@@ -25,4 +27,16 @@ pub(crate) fn run() -> anyhow::Result<()> {
 pub(crate) fn add_to(steps: &mut Steps) {
     steps.run("format", cargo().args(["fmt", "--all", "--", "--check"]));
     steps.run("clippy", cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    shipped(steps);
+}
+
+/// What is shipped and is no program: rules of Prometheus.
+fn shipped(steps: &mut Steps) {
+    let promtool = |words: &[&str]| {
+        let mut command = Command::new("promtool");
+        command.args(words).current_dir(steps::workspace().join("deploy/prometheus"));
+        command
+    };
+    steps.run("rules", &mut promtool(&["check", "rules", "recording.yml", "alerts.yml"]));
+    steps.run("every alert fires and clears", &mut promtool(&["test", "rules", "tests.yml"]));
 }

@@ -77,7 +77,7 @@ fn install_linker() -> anyhow::Result<()> {
 }
 
 /// What the tests, the demo and the benchmarks run.
-const TOOLS: [&str; 13] = [
+const TOOLS: [&str; 14] = [
     "curl",
     "ethtool",
     "iproute2",
@@ -86,6 +86,8 @@ const TOOLS: [&str; 13] = [
     "libcap2-bin",
     "nftables",
     "nginx-light",
+    // With promtool, which checks and tests the alerts.
+    "prometheus",
     "qemu-system-x86",
     "rsyslog",
     "tcpdump",
