@@ -38,6 +38,11 @@ impl Steps {
         done.is_ok_and(|done| done)
     }
 
+    /// Says that a step is left out, and why; it counts neither as done nor as failed.
+    pub(crate) fn skip(name: &str, why: &str) {
+        println!("== {name}: SKIPPED: {why}");
+    }
+
     /// Notes a step that could not even be tried.
     pub(crate) fn fail(&mut self, name: String) {
         println!("== {name}: FAILED");

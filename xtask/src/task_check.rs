@@ -2,7 +2,7 @@
 //!
 //! In: the sources. Out: every failure, listed at the end. Never here: mending them.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::bail;
 
@@ -27,7 +27,19 @@ pub(crate) fn run() -> anyhow::Result<()> {
 pub(crate) fn add_to(steps: &mut Steps) {
     steps.run("format", cargo().args(["fmt", "--all", "--", "--check"]));
     steps.run("clippy", cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    crates(steps);
     shipped(steps);
+}
+
+/// Crates of others. Advisories come from the network, and change without a change of ours.
+fn crates(steps: &mut Steps) {
+    let mut version = cargo();
+    version.args(["deny", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    if version.status().is_ok_and(|status| status.success()) {
+        steps.run("licences, bans, sources", cargo().args(["deny", "check", "licenses", "bans", "sources"]));
+    } else {
+        Steps::skip("licences, bans, sources", "cargo-deny is not installed (cargo install cargo-deny --locked)");
+    }
 }
 
 /// What is shipped and is no program: rules of Prometheus.

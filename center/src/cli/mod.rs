@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use enforcer_policy::Moment;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -45,7 +45,20 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Token(command) => token(cli, &mut open(&folder)?, command),
         Command::Hosts(command) => hosts(cli, &folder, command),
         Command::Audit(command) => audit(cli, &open(&folder)?, command),
+        Command::Completions { shell } => Ok(completions(*shell)),
+        Command::Man { dir } => man(dir),
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> ExitCode {
+    clap_complete::generate(shell, &mut Cli::command(), "enforcer-center", &mut io::stdout());
+    ExitCode::SUCCESS
+}
+
+fn man(dir: &Path) -> anyhow::Result<ExitCode> {
+    std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+    clap_mangen::generate_to(Cli::command(), dir).with_context(|| format!("writing into {}", dir.display()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn init(cli: &Cli, folder: &Folder, names: &[String]) -> anyhow::Result<ExitCode> {

@@ -102,6 +102,9 @@ pub enum Command {
     Run,
     /// Show how agent and kernel are
     Status,
+    /// Gather what somebody who helps must see
+    #[command(subcommand)]
+    Support(SupportCommand),
     /// Watch traffic and refusals live
     Top(TopArgs),
     /// End decisions
@@ -122,6 +125,17 @@ pub struct ReplayArgs {
     /// The secret that tokens are digested with, so that digests are those of a host or fleet
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub identity_key: Option<PathBuf>,
+}
+
+/// `support`.
+#[derive(Subcommand, Clone, Debug)]
+pub enum SupportCommand {
+    /// Write status, checks, configuration, counters and recent events as JSON; addresses of hosts are cut, words of people left out
+    Dump {
+        /// Where to write it [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
 }
 
 /// `apis`.
@@ -203,6 +217,9 @@ pub enum ConfigCommand {
         /// The name of the service
         #[arg(long, default_value = "api")]
         service: String,
+        /// Where the kernel keeps programs and decisions; for an agent of the package, /run/bpf/enforcer
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        bpffs: Option<String>,
     },
 }
 

@@ -34,18 +34,25 @@ struct ProblemReport {
 pub(super) fn config(command: ConfigCommand, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     match command {
         ConfigCommand::Check { file } => check(&file.unwrap_or_else(|| config_path(globals)), out),
-        ConfigCommand::Example { interface: Some(interface), port: Some(port), service } => {
-            out.text(&short(&interface, port, &service)).map(|()| Exit::Done)
+        ConfigCommand::Example { interface: Some(interface), port: Some(port), service, bpffs } => {
+            out.text(&short(&interface, port, &service, bpffs.as_deref())).map(|()| Exit::Done)
         }
-        ConfigCommand::Example { .. } => out.text(EXAMPLE).map(|()| Exit::Done),
+        ConfigCommand::Example { bpffs, .. } => out.text(&long(bpffs.as_deref())).map(|()| Exit::Done),
     }
 }
 
+/// Every key, and the place of the BPF file system where it is another.
+fn long(bpffs: Option<&str>) -> String {
+    let usual = format!("bpffs = \"{}\"", Config::default().agent.bpffs.display());
+    bpffs.map_or_else(|| EXAMPLE.to_owned(), |folder| EXAMPLE.replace(&usual, &format!("bpffs = {folder:?}")))
+}
+
 /// The least that protects one service. Debug form quotes as TOML does.
-fn short(interface: &str, port: u16, service: &str) -> String {
+fn short(interface: &str, port: u16, service: &str, bpffs: Option<&str>) -> String {
+    let agent = bpffs.map_or_else(String::new, |folder| format!("[agent]\nbpffs = {folder:?}\n\n"));
     format!(
         "# Every other key: enforcer config example\n\
-         [fastpath]\ninterfaces = [{interface:?}]\n\n\
+         {agent}[fastpath]\ninterfaces = [{interface:?}]\n\n\
          [[service]]\nname = {service:?}\nports = [{port}]\ninterfaces = [{interface:?}]\n\
          device = [{{header = \"X-Device-Id\"}}, {{header = \"User-Agent\", pattern = \"DeviceId/\"}}]\n\
          notice = {{type = \"json\", body = '{{\"error\": \"refused\", \"reference\": \"{{decision}}\"}}'}}\n"
@@ -92,5 +99,24 @@ impl From<&Problem> for ProblemReport {
     fn from(problem: &Problem) -> Self {
         let Problem { line, place, what, mend } = problem.clone();
         Self { line, place, what, mend }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_name_the_bpf_file_system_that_is_asked_for() {
+        let elsewhere = "/run/bpf/enforcer";
+        for (example, folder) in [
+            (long(None), "/sys/fs/bpf/enforcer"),
+            (long(Some(elsewhere)), elsewhere),
+            (short("eth0", 8080, "api", None), "/sys/fs/bpf/enforcer"),
+            (short("eth0", 8080, "api", Some(elsewhere)), elsewhere),
+        ] {
+            let config = parse(Path::new("example"), &example).expect("an example is valid");
+            assert_eq!(config.agent.bpffs, Path::new(folder), "{example}");
+        }
     }
 }

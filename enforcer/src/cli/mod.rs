@@ -31,6 +31,7 @@ mod policy;
 mod replay;
 mod requests;
 mod status;
+mod support;
 mod switch;
 mod table;
 mod top;
@@ -105,6 +106,7 @@ fn dispatch(cli: Cli, out: &mut Out) -> Result<Exit, Failure> {
         // The agent has its own way to end; see `run` above.
         Command::Run => local::run(&globals).map(|_ended| Exit::Done),
         Command::Status => status::status(&globals, out),
+        Command::Support(command) => support::support(&command, &globals, out),
         Command::Top(args) => top::top(args, &globals, out),
         Command::Unblock(args) => block::unblock(args, &globals, out),
         Command::Why(args) => why::why(args, &globals, out),

@@ -4,8 +4,8 @@
 //! a key that was made here and stays here, a certificate, and the key that signs revisions. Never here: later connections.
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -171,7 +171,7 @@ impl Enrolment {
     pub fn save(&self, state: &Path) -> Result<(), SyncError> {
         let folder = Self::folder(state);
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-        made.map_err(SyncError::file("make", &folder))?;
+        made.and_then(|()| as_its_folder(&folder)).map_err(SyncError::file("make", &folder))?;
         if Self::load(state).ok().flatten().is_none_or(|old| old.key != self.key) {
             for stale in ["deliveries", "lifted"] {
                 // Mostly there is none.
@@ -203,9 +203,24 @@ pub fn keep_secret(path: &Path, bytes: &[u8]) -> Result<(), SyncError> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         file.write_all(bytes)?;
         file.sync_all()?;
+        as_its_folder(&new)?;
         fs::rename(&new, path)
     };
     write().map_err(SyncError::file("write", path))
+}
+
+/// Gives it to the owner of its folder: what root writes, the agent must be able to read as its own user.
+fn as_its_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("/")).metadata()?;
+    let own = path.metadata()?;
+    if (own.uid(), own.gid()) == (folder.uid(), folder.gid()) {
+        return Ok(());
+    }
+    match chown(path, Some(folder.uid()), Some(folder.gid())) {
+        // Only root may; anybody else keeps what is theirs.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        done => done,
+    }
 }
 
 const CARD: &str = "center.json";
