@@ -6,11 +6,13 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "these tasks talk to a person at a terminal")]
 
 mod apt;
+mod dist;
 mod steps;
 mod task_bench;
 mod task_build;
 mod task_check;
 mod task_demo;
+mod task_dist;
 mod task_setup;
 mod task_test;
 mod task_vm;
@@ -38,6 +40,8 @@ enum Task {
     Check,
     /// Show the whole of it on real traffic, in network namespaces of its own
     Demo(task_demo::Arguments),
+    /// Make the Debian packages and the tarball
+    Dist(task_dist::Arguments),
     /// Install what is missing: packages, bpf-linker
     Setup,
     /// Check, unit tests, and the suite on the real kernel
@@ -62,6 +66,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Build(arguments) => task_build::run(&arguments),
         Task::Check => task_check::run(),
         Task::Demo(arguments) => task_demo::run(&arguments),
+        Task::Dist(arguments) => task_dist::run(&arguments),
         Task::Setup => task_setup::run(),
         Task::Test(arguments) => task_test::run(&arguments),
         Task::Vm(arguments) => task_vm::run(&arguments),

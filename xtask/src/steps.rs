@@ -24,6 +24,19 @@ impl Steps {
         self.read(name, command.stdout(Stdio::inherit()), |_| ());
     }
 
+    /// Runs one step whose output is of interest only when it fails.
+    pub(crate) fn quietly(&mut self, name: &str, command: &mut Command) {
+        match command.stdin(Stdio::null()).output() {
+            Ok(output) if output.status.success() => println!("== {name}: done"),
+            Ok(output) => {
+                let said = [output.stdout, output.stderr].concat();
+                println!("{}", String::from_utf8_lossy(&said));
+                self.fail(name.to_owned());
+            }
+            Err(error) => self.fail(format!("{name}: {error}")),
+        }
+    }
+
     /// Runs one step, shows each line of its piped standard output to `reader` besides passing it on, and says whether
     /// the step succeeded.
     pub(crate) fn read(&mut self, name: &str, command: &mut Command, reader: impl FnMut(&str)) -> bool {
@@ -93,6 +106,12 @@ pub(crate) fn workspace() -> PathBuf {
 /// Where cargo put us, and so puts the other programs of the same profile.
 pub(crate) fn sibling(program: &str) -> anyhow::Result<PathBuf> {
     Ok(env::current_exe().context("failed to find this program's own file")?.with_file_name(program))
+}
+
+/// The target folder.
+pub(crate) fn target() -> anyhow::Result<PathBuf> {
+    let own = sibling("xtask")?;
+    Ok(own.ancestors().nth(2).context("programs lie in a folder of the target folder")?.to_owned())
 }
 
 fn pass_on(command: &mut Command, mut reader: impl FnMut(&str)) -> anyhow::Result<bool> {

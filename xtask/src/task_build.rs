@@ -5,8 +5,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
-
 use crate::{
     steps::{self, cargo},
     task_setup,
@@ -23,9 +21,17 @@ pub(crate) struct Arguments {
 /// Runs the task.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     task_setup::ensure()?;
-    let program = if arguments.debug { debug()? } else { release()? };
-    println!("built {}", program.display());
+    println!("built {}", programs(arguments.debug)?.join("enforcer").display());
     Ok(())
+}
+
+/// Builds agent and center, and returns the folder they are in.
+pub(crate) fn programs(debug: bool) -> anyhow::Result<PathBuf> {
+    if debug {
+        beside_us(&["enforcer", "enforcer-center"])?;
+        return steps::sibling("");
+    }
+    release()
 }
 
 /// Builds programs in the profile and the folder of this one. All packages are selected, not only those of the programs,
@@ -33,11 +39,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 pub(crate) fn beside_us(programs: &[&str]) -> anyhow::Result<()> {
     let selected = programs.iter().flat_map(|program| ["--bin", *program]);
     steps::execute(cargo().args(["build", "--workspace"]).args(selected))
-}
-
-fn debug() -> anyhow::Result<PathBuf> {
-    beside_us(&["enforcer", "enforcer-center"])?;
-    steps::sibling("enforcer")
 }
 
 fn release() -> anyhow::Result<PathBuf> {
@@ -53,7 +54,5 @@ fn release() -> anyhow::Result<PathBuf> {
         "--bin",
         "enforcer-center",
     ]))?;
-    let debug = steps::sibling("enforcer")?;
-    let target = debug.ancestors().nth(2).context("programs lie in a folder of the target folder")?;
-    Ok(target.join("release/enforcer"))
+    Ok(steps::target()?.join("release"))
 }

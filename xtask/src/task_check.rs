@@ -42,7 +42,7 @@ fn crates(steps: &mut Steps) {
     }
 }
 
-/// What is shipped and is no program: rules of Prometheus.
+/// What is shipped and is no program: rules of Prometheus, units of systemd.
 fn shipped(steps: &mut Steps) {
     let promtool = |words: &[&str]| {
         let mut command = Command::new("promtool");
@@ -51,4 +51,10 @@ fn shipped(steps: &mut Steps) {
     };
     steps.run("rules", &mut promtool(&["check", "rules", "recording.yml", "alerts.yml"]));
     steps.run("every alert fires and clears", &mut promtool(&["test", "rules", "tests.yml"]));
+    for (unit, most) in [("enforcer", "28"), ("enforcer-center", "20")] {
+        let mut exposure = Command::new("systemd-analyze");
+        exposure.args(["security", "--offline=yes", "--no-pager", "--threshold", most]);
+        exposure.arg(steps::workspace().join(format!("deploy/systemd/{unit}.service")));
+        steps.quietly(&format!("{unit}.service is exposed at most {most} of 100"), &mut exposure);
+    }
 }
