@@ -11,7 +11,7 @@ const SOON: Duration = Duration::from_secs(20);
 /// their own. Then it is found, decided on without a person, and refused in the kernel; the others are served.
 #[test]
 fn who_walks_through_accounts_is_refused_by_itself() {
-    let lab = Lab::start("filters = {walking = {mode = \"enforce\", objects = 20}}\n");
+    let mut lab = Lab::start("filters = {walking = {mode = \"enforce\", objects = 20}}\n");
     // Enough others to say what is usual.
     let honest = |number: usize| {
         let own = format!("/api/accounts/{}", number * 977);
@@ -37,6 +37,11 @@ fn who_walks_through_accounts_is_refused_by_itself() {
     let shown = lab.agent.done(&["findings", "show", id]);
     assert!(shown.contains("API1:2023") && !shown.contains("walker"), "{shown}");
 
+    // A restart forgets neither the finding nor what it led to.
+    lab.agent.stop();
+    lab.agent.restart();
+    let after = lab.findings();
+    assert!(after.iter().any(|one| one["id"] == id && one["decision"] == decision), "{after:#?}");
     lab.agent.done(&["unblock", decision]);
     lab.agent.done(&["findings", "except", id, "--reason", "a test"]);
     assert!(lab.findings().iter().all(|one| one["id"] != id));

@@ -89,6 +89,16 @@ impl Findings {
         self.held.insert(finding.id, finding);
     }
 
+    /// Takes back what was kept before: told already, so not new.
+    pub fn restore(&mut self, kept: impl IntoIterator<Item = Finding>) {
+        for finding in kept.into_iter().take(self.limit) {
+            if !self.held.contains_key(&finding.id) {
+                self.order.insert((finding.last, finding.id));
+                self.held.insert(finding.id, finding);
+            }
+        }
+    }
+
     /// One of them.
     pub fn find(&self, id: FindingId) -> Option<&Finding> {
         self.held.get(&id)

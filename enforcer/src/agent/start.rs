@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use super::apis::keep_apis;
 use super::core::Core;
 use super::crowdsec::ask_crowdsec;
-use super::findings::tend_filters;
+use super::findings::{keep_findings, tend_filters};
 use super::samples::read_samples;
 use super::{Shared, clock, notify, reload, server};
 use crate::apply::{apply, apply_one};
@@ -71,6 +71,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     courier.iter().for_each(tokio::task::JoinHandle::abort);
     core.lock().end_told();
     core.lock().save_apis();
+    core.lock().save_findings();
     notify::tell("STOPPING=1");
     let _ = std::fs::remove_file(&agent.socket);
     tracing::info!("the agent ends; what is attached goes on");
@@ -200,6 +201,7 @@ async fn serve(
         tokio::spawn(read_samples(core.clone(), answers)),
         tokio::spawn(tick(core.clone())),
         tokio::spawn(keep_apis(core.clone())),
+        tokio::spawn(keep_findings(core.clone())),
         tokio::spawn(tend_filters(core.clone())),
         tokio::spawn(ask_crowdsec(core.clone())),
     ];

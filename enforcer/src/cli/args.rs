@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use enforcer_common::SubjectKind;
-use enforcer_insight::findings::FindingId;
 
 use super::decide_args::word_of;
 pub(super) use super::decide_args::{AllowArgs, BlockArgs, Target, UnblockArgs, ValueArgs};
+pub(super) use super::find_args::{
+    ApisArgs, ApisCommand, FilterCommand, FiltersArgs, FindingCommand, FindingsArgs, ReplayArgs,
+};
+pub(super) use super::fleet_args::{CenterArgs, EnrollArgs, FleetCommand, FleetEventsArgs, PolicyCommand};
 use crate::config::parse_duration;
 
 /// Refuses blocked devices, addresses and connections in the kernel of the host that serves your APIs.
@@ -113,20 +116,6 @@ pub enum Command {
     Why(WhyArgs),
 }
 
-/// `replay`.
-#[derive(Args, Clone, Debug)]
-pub struct ReplayArgs {
-    /// A capture in the format pcap or pcapng, of plain HTTP/1 at the ports of the configuration's services
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub file: PathBuf,
-    /// Two policies, as files or folders: where they would have treated requests otherwise
-    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
-    pub policy: Vec<PathBuf>,
-    /// The secret that tokens are digested with, so that digests are those of a host or fleet
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub identity_key: Option<PathBuf>,
-}
-
 /// `support`.
 #[derive(Subcommand, Clone, Debug)]
 pub enum SupportCommand {
@@ -135,41 +124,6 @@ pub enum SupportCommand {
         /// Where to write it [default: standard output]
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
-    },
-}
-
-/// `apis`.
-#[derive(Args, Clone, Debug)]
-pub struct ApisArgs {
-    /// Only of this service
-    #[arg(long, global = true, value_name = "NAME")]
-    pub service: Option<String>,
-    /// What to show; without one, a line for each endpoint.
-    #[command(subcommand)]
-    pub command: Option<ApisCommand>,
-}
-
-/// What `apis` can show.
-#[derive(Subcommand, Clone, Debug)]
-pub enum ApisCommand {
-    /// Show all that is known of one endpoint
-    Show {
-        /// The method
-        method: String,
-        /// The path; {anything} stands for a parameter
-        template: String,
-    },
-    /// Write a specification of what was seen
-    Export {
-        /// As OpenAPI 3.1, JSON
-        #[arg(long, required = true)]
-        openapi: bool,
-    },
-    /// Compare with a specification: OpenAPI 3.0 or 3.1, YAML or JSON; exit code 3 when they differ
-    Drift {
-        /// The specification; - for standard input
-        #[arg(value_hint = ValueHint::FilePath)]
-        spec: PathBuf,
     },
 }
 
@@ -231,122 +185,6 @@ pub struct DetachArgs {
     pub offline: bool,
 }
 
-/// `enroll`.
-#[derive(Args, Clone, Debug)]
-pub struct EnrollArgs {
-    /// The center's address, such as `https://center.bank.example:9443`
-    #[arg(long, value_name = "URL")]
-    pub center: String,
-    /// The one-time token that `enforcer-center hosts invite` printed; - for standard input
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub token_file: PathBuf,
-    /// Take the fleet's identity key in place of this host's own
-    #[arg(long)]
-    pub replace_identity_key: bool,
-}
-
-/// `policy`.
-#[derive(Subcommand, Clone, Debug)]
-pub enum PolicyCommand {
-    /// Report every problem in policy files, with file, line and mend
-    Validate {
-        /// Files, or folders of *.toml
-        #[arg(required = true, value_hint = ValueHint::AnyPath)]
-        files: Vec<PathBuf>,
-    },
-    /// Show what files would change at the center, on which hosts, and whom they would cut off
-    Plan {
-        /// Files, or folders of *.toml
-        #[arg(required = true, value_hint = ValueHint::AnyPath)]
-        files: Vec<PathBuf>,
-        /// The center.
-        #[command(flatten)]
-        center: CenterArgs,
-    },
-    /// Make files the policy of the center: one signed revision
-    Apply {
-        /// Files, or folders of *.toml
-        #[arg(required = true, value_hint = ValueHint::AnyPath)]
-        files: Vec<PathBuf>,
-        /// The center.
-        #[command(flatten)]
-        center: CenterArgs,
-        /// Why, for the revision and the audit log
-        #[arg(long, default_value = "")]
-        comment: String,
-        /// Undone after this time, by each host's kernel, unless `policy confirm` comes first: 30s, 5m
-        #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "force")]
-        confirm_within: Option<Duration>,
-        /// Even when somebody would be cut off
-        #[arg(long)]
-        force: bool,
-    },
-    /// Let the policy that is on trial stay
-    Confirm {
-        /// The center.
-        #[command(flatten)]
-        center: CenterArgs,
-        /// Why, for the revision and the audit log
-        #[arg(long, default_value = "")]
-        comment: String,
-    },
-    /// Compare two policies, such as those of test and production; exit code 3 when they differ
-    Diff {
-        /// A file or folder
-        #[arg(value_hint = ValueHint::AnyPath)]
-        old: PathBuf,
-        /// A file or folder
-        #[arg(value_hint = ValueHint::AnyPath)]
-        new: PathBuf,
-    },
-    /// Write the center's policy as TOML
-    Export {
-        /// The center.
-        #[command(flatten)]
-        center: CenterArgs,
-        /// Also decisions that were made by hand
-        #[arg(long)]
-        all: bool,
-    },
-    /// Make the policy of an earlier revision the present one; decisions made by hand since then end too
-    Rollback {
-        /// Its number; see GET /v1/revisions
-        revision: u64,
-        /// The center.
-        #[command(flatten)]
-        center: CenterArgs,
-        /// Why, for the revision and the audit log
-        #[arg(long, default_value = "")]
-        comment: String,
-        /// Even when somebody would be cut off
-        #[arg(long)]
-        force: bool,
-    },
-    /// Undo the policy that is on trial now
-    Undo {
-        /// The center.
-        #[command(flatten)]
-        center: CenterArgs,
-        /// Why, for the revision and the audit log
-        #[arg(long, default_value = "")]
-        comment: String,
-    },
-}
-
-/// Where the center is, and who asks.
-#[derive(Args, Clone, Debug)]
-pub struct CenterArgs {
-    /// The center's address, such as `https://center.bank.example:9443`
-    #[arg(long, value_name = "URL", env = "ENFORCER_CENTER", hide_env_values = true)]
-    pub center: String,
-    /// A file with a token of the center; - for standard input
-    #[arg(long, value_name = "FILE", env = "ENFORCER_CENTER_TOKEN_FILE", hide_env_values = true)]
-    pub token_file: PathBuf,
-    /// The certificate of the center's authority (ca.pem in its folder)
-    #[arg(long, value_name = "FILE", env = "ENFORCER_CENTER_AUTHORITY", hide_env_values = true)]
-    pub authority: PathBuf,
-}
-
 /// `events` and `requests`.
 #[derive(Args, Clone, Debug)]
 pub struct EventsArgs {
@@ -356,107 +194,6 @@ pub struct EventsArgs {
     /// End after this many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
-}
-
-/// `fleet`.
-#[derive(Subcommand, Clone, Debug)]
-pub enum FleetCommand {
-    /// Show events of hosts, oldest first: refusals, findings, health, notices, acts
-    Events(FleetEventsArgs),
-}
-
-/// `fleet events`.
-#[derive(Args, Clone, Debug)]
-pub struct FleetEventsArgs {
-    /// The center.
-    #[command(flatten)]
-    pub center: CenterArgs,
-    /// Only of this host
-    #[arg(long, value_name = "NAME")]
-    pub host: Option<String>,
-    /// Only of this kind: act, finding, gap, health, notice or refusal
-    #[arg(long, value_name = "KIND")]
-    pub kind: Option<String>,
-    /// Only of this service
-    #[arg(long, value_name = "NAME")]
-    pub service: Option<String>,
-    /// Begin behind this number
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
-    pub after: u64,
-    /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub limit: u32,
-}
-
-/// `filters`.
-#[derive(Args, Clone, Debug)]
-pub struct FiltersArgs {
-    /// What to do, besides showing them.
-    #[command(subcommand)]
-    pub command: Option<FilterCommand>,
-}
-
-/// What can be done with filters.
-#[derive(Subcommand, Clone, Debug)]
-pub enum FilterCommand {
-    /// Start a filter that was stopped; it has forgotten what it knew
-    Restart {
-        /// The filter
-        filter: String,
-        /// The service
-        #[arg(long, value_name = "NAME")]
-        service: String,
-    },
-}
-
-/// `findings`.
-#[derive(Args, Clone, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct FindingsArgs {
-    /// Only of this service
-    #[arg(long, value_name = "NAME")]
-    pub service: Option<String>,
-    /// At most this many [default: 100]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub limit: Option<u32>,
-    /// What to do, besides showing them.
-    #[command(subcommand)]
-    pub command: Option<FindingCommand>,
-}
-
-/// What can be done with a finding.
-#[derive(Subcommand, Clone, Debug)]
-pub enum FindingCommand {
-    /// Decide as it suggests
-    Decide {
-        /// Its id
-        #[arg(value_parser = finding_id)]
-        id: FindingId,
-        /// For how long [default: as it suggests]: 30s, 5m, 2h, 1d
-        #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
-        duration: Option<Duration>,
-    },
-    /// It is all right: it goes, and is not raised again
-    Except {
-        /// Its id
-        #[arg(value_parser = finding_id)]
-        id: FindingId,
-        /// Why
-        #[arg(long)]
-        reason: String,
-    },
-    /// Everything that is known of it
-    Show {
-        /// Its id
-        #[arg(value_parser = finding_id)]
-        id: FindingId,
-    },
-}
-
-fn finding_id(text: &str) -> Result<FindingId, String> {
-    let id = u64::from_str_radix(text, 16).ok().filter(|_| text.len() == 16);
-    id.map(FindingId)
-        .ok_or_else(|| "an id of a finding has 16 hexadecimal digits; enforcer findings shows them".to_owned())
 }
 
 /// `list`.

@@ -17,8 +17,10 @@ mod doctor;
 mod enroll;
 mod events;
 mod failure;
+mod find_args;
 mod findings;
 mod fleet;
+mod fleet_args;
 #[cfg(test)]
 pub(crate) mod golden;
 mod import;

@@ -1,5 +1,7 @@
 //! Filters and findings on this host. In: calls; the configuration. Out: findings, and decisions that are made by themselves; both
 //! are told to whoever follows events. Never here: what filters look for (`enforcer-insight`), where they run (`filters`).
+mod kept;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +12,8 @@ use enforcer_insight::decide::{Course, Decider, Draft};
 use enforcer_insight::filters::{Budget, Catalogue, Change, Notice, Raised, Runner, Seed, Status, Tools};
 use enforcer_insight::findings::{Exception, Finding, FindingId, Findings, Noted};
 use enforcer_policy::{DecisionId, Moment, Origin, Subject};
+
+pub(super) use kept::keep_findings;
 
 use super::core::Core;
 use super::{Shared, clock};
@@ -41,6 +45,8 @@ pub(super) struct Watch {
     /// How many decisions that were.
     decisions: u64,
     looks: u32,
+    /// What the file of findings holds.
+    kept: (u64, u64, usize),
 }
 
 impl Default for Watch {
@@ -54,6 +60,7 @@ impl Default for Watch {
             decided: BTreeMap::new(),
             decisions: 0,
             looks: 0,
+            kept: Default::default(),
         }
     }
 }
@@ -110,6 +117,7 @@ impl Core {
             Ok(supervisor) => self.watch.supervisor = Some(supervisor),
             Err(error) => drop(self.problems.insert("filters", format!("no filter runs: {error}"))),
         }
+        self.open_findings();
         self.open_exceptions();
         self.apply_filters();
     }

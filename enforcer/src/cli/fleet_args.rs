@@ -1,0 +1,155 @@
+//! The arguments of `enroll`, `policy` and `fleet`: whatever speaks with a center.
+//!
+//! In: the words of the shell. Out: typed arguments without meaning. Never here: the way to the center.
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueHint};
+
+use crate::config::parse_duration;
+
+/// `enroll`.
+#[derive(Args, Clone, Debug)]
+pub struct EnrollArgs {
+    /// The center's address, such as `https://center.bank.example:9443`
+    #[arg(long, value_name = "URL")]
+    pub center: String,
+    /// The one-time token that `enforcer-center hosts invite` printed; - for standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub token_file: PathBuf,
+    /// Take the fleet's identity key in place of this host's own
+    #[arg(long)]
+    pub replace_identity_key: bool,
+}
+
+/// `policy`.
+#[derive(Subcommand, Clone, Debug)]
+pub enum PolicyCommand {
+    /// Report every problem in policy files, with file, line and mend
+    Validate {
+        /// Files, or folders of *.toml
+        #[arg(required = true, value_hint = ValueHint::AnyPath)]
+        files: Vec<PathBuf>,
+    },
+    /// Show what files would change at the center, on which hosts, and whom they would cut off
+    Plan {
+        /// Files, or folders of *.toml
+        #[arg(required = true, value_hint = ValueHint::AnyPath)]
+        files: Vec<PathBuf>,
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+    },
+    /// Make files the policy of the center: one signed revision
+    Apply {
+        /// Files, or folders of *.toml
+        #[arg(required = true, value_hint = ValueHint::AnyPath)]
+        files: Vec<PathBuf>,
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+        /// Why, for the revision and the audit log
+        #[arg(long, default_value = "")]
+        comment: String,
+        /// Undone after this time, by each host's kernel, unless `policy confirm` comes first: 30s, 5m
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "force")]
+        confirm_within: Option<Duration>,
+        /// Even when somebody would be cut off
+        #[arg(long)]
+        force: bool,
+    },
+    /// Let the policy that is on trial stay
+    Confirm {
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+        /// Why, for the revision and the audit log
+        #[arg(long, default_value = "")]
+        comment: String,
+    },
+    /// Compare two policies, such as those of test and production; exit code 3 when they differ
+    Diff {
+        /// A file or folder
+        #[arg(value_hint = ValueHint::AnyPath)]
+        old: PathBuf,
+        /// A file or folder
+        #[arg(value_hint = ValueHint::AnyPath)]
+        new: PathBuf,
+    },
+    /// Write the center's policy as TOML
+    Export {
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+        /// Also decisions that were made by hand
+        #[arg(long)]
+        all: bool,
+    },
+    /// Make the policy of an earlier revision the present one; decisions made by hand since then end too
+    Rollback {
+        /// Its number; see GET /v1/revisions
+        revision: u64,
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+        /// Why, for the revision and the audit log
+        #[arg(long, default_value = "")]
+        comment: String,
+        /// Even when somebody would be cut off
+        #[arg(long)]
+        force: bool,
+    },
+    /// Undo the policy that is on trial now
+    Undo {
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+        /// Why, for the revision and the audit log
+        #[arg(long, default_value = "")]
+        comment: String,
+    },
+}
+
+/// Where the center is, and who asks.
+#[derive(Args, Clone, Debug)]
+pub struct CenterArgs {
+    /// The center's address, such as `https://center.bank.example:9443`
+    #[arg(long, value_name = "URL", env = "ENFORCER_CENTER", hide_env_values = true)]
+    pub center: String,
+    /// A file with a token of the center; - for standard input
+    #[arg(long, value_name = "FILE", env = "ENFORCER_CENTER_TOKEN_FILE", hide_env_values = true)]
+    pub token_file: PathBuf,
+    /// The certificate of the center's authority (ca.pem in its folder)
+    #[arg(long, value_name = "FILE", env = "ENFORCER_CENTER_AUTHORITY", hide_env_values = true)]
+    pub authority: PathBuf,
+}
+
+/// `fleet`.
+#[derive(Subcommand, Clone, Debug)]
+pub enum FleetCommand {
+    /// Show events of hosts, oldest first: refusals, findings, health, notices, acts
+    Events(FleetEventsArgs),
+}
+
+/// `fleet events`.
+#[derive(Args, Clone, Debug)]
+pub struct FleetEventsArgs {
+    /// The center.
+    #[command(flatten)]
+    pub center: CenterArgs,
+    /// Only of this host
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+    /// Only of this kind: act, finding, gap, health, notice or refusal
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+    /// Only of this service
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// Begin behind this number
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub after: u64,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+}
