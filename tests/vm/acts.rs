@@ -85,7 +85,7 @@ fn address() -> anyhow::Result<()> {
 }
 
 /// One request in one segment, and one in two.
-fn expect(when: &str, device: &str, status: u16) -> anyhow::Result<()> {
+pub(crate) fn expect(when: &str, device: &str, status: u16) -> anyhow::Result<()> {
     for segments in [1, 2] {
         let got = http::ask(device, segments).with_context(|| format!("{when}, {segments} segments"))?;
         ensure!(got == status, "{when}, {segments} segments: {got} where {status} is due");
@@ -94,16 +94,18 @@ fn expect(when: &str, device: &str, status: u16) -> anyhow::Result<()> {
 }
 
 /// The kernel lets go of a program some time after the last that held it.
-fn settle(wanted: usize) -> anyhow::Result<()> {
+pub(crate) fn settle(wanted: usize) -> anyhow::Result<()> {
     eventually(&format!("the kernel does not hold {wanted} programs"), || Ok(programs()?.len() == wanted))
 }
 
-fn programs() -> anyhow::Result<Vec<ProgramInfo>> {
+/// The programs of the agent that the kernel holds.
+pub(crate) fn programs() -> anyhow::Result<Vec<ProgramInfo>> {
     let loaded = loaded_programs().collect::<Result<Vec<_>, _>>()?;
     Ok(loaded.into_iter().filter(|one| one.name_as_str().is_some_and(|name| name.starts_with("enforcer"))).collect())
 }
 
-fn eventually(otherwise: &str, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+/// Waits until something is true.
+pub(crate) fn eventually(otherwise: &str, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !holds()? {
         if Instant::now() > deadline {

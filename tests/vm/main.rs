@@ -1,4 +1,5 @@
-//! The first program of a guest of `cargo xtask vm`: the real agent on another kernel, with real traffic.
+//! The first program of a guest of `cargo xtask vm`: the real agent on another kernel, with real traffic. With `--package`, the last
+//! service of a guest with Debian on it: the life of the package.
 //!
 //! In: a bare kernel and an archive with this program as `/init`, the agent, `ip` and a few modules. Out: lines that begin
 //! with `vm: ` on the serial console, the last of them the verdict, and a machine that is off. Never here: a test of
@@ -11,19 +12,29 @@
 mod acts;
 mod agent;
 mod http;
+mod package;
 mod stage;
 
-use std::process;
+use std::{env, fs, process};
 
 use nix::sys::reboot::{RebootMode, reboot};
 
 fn main() {
     // On a host, the mounts and the end of this program would be a catastrophe.
-    if process::id() != 1 {
-        println!("this is the first program of a virtual machine; run `cargo xtask vm`");
+    let ours = fs::read_to_string("/proc/cmdline").is_ok_and(|line| line.split(' ').any(|word| word.trim() == GUEST));
+    if process::id() != 1 && !ours {
+        println!("this is a program of a virtual machine; run `cargo xtask vm`");
         process::exit(2);
     }
-    let verdict = stage::set().and_then(|()| acts::play());
+    let verdict = match env::args().nth(1).as_deref() {
+        Some("cable") => {
+            let laid = stage::cable();
+            process::exit(i32::from(laid.inspect_err(|error| tell("failed", &format!("{error:#}"))).is_err()));
+        }
+        Some("lifecycle") => package::lifecycle(),
+        Some("after-a-boot") => package::after_a_boot(),
+        Some(_) | None => stage::set().and_then(|()| acts::play()),
+    };
     match verdict {
         Ok(()) => tell("passed", "all"),
         Err(error) => tell("failed", &format!("{error:#}").replace('\n', " | ")),
@@ -31,6 +42,9 @@ fn main() {
     // The kernel prints a panic when its first program ends; that is what a refusal here would look like.
     let _ = reboot(RebootMode::RB_POWER_OFF);
 }
+
+/// On the command line of a guest's kernel.
+const GUEST: &str = "enforcer.guest";
 
 /// Says one thing to the task outside.
 fn tell(what: &str, value: &str) {

@@ -26,6 +26,11 @@ pub(crate) fn set() -> anyhow::Result<()> {
         mount(Some(kind), target, Some(kind), MsFlags::empty(), None::<&str>)
             .with_context(|| format!("failed to mount {target}"))?;
     }
+    cable()
+}
+
+/// The cable alone, where the system has the rest.
+pub(crate) fn cable() -> anyhow::Result<()> {
     // What the kernel says of each module would come between our lines.
     fs::write("/proc/sys/kernel/printk", "1")?;
     modules()?;

@@ -34,4 +34,4 @@ fn folder() -> anyhow::Result<PathBuf> {
 }
 
 /// All crates of the workspace have one.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

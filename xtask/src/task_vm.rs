@@ -1,4 +1,4 @@
-//! `cargo xtask vm`: the agent on other kernels, each in a virtual machine of its own.
+//! `cargo xtask vm`: the agent on other kernels, each in a virtual machine of its own; with `--package`, the Debian package.
 //!
 //! In: QEMU, kernels from Debian's archive (fetched once, then in the user's cache), the built programs. Out: a table, and
 //! failure when a kernel failed; one that can't be had is named as skipped. Never here: what is done on each kernel; that is
@@ -18,6 +18,9 @@ use crate::{
 pub(crate) struct Arguments {
     /// Only these, such as 6.1 [default: all of them]
     kernels: Vec<String>,
+    /// The life of the Debian package instead: installed, enforcing, upgraded under traffic, booted, kept, purged
+    #[arg(long)]
+    package: bool,
 }
 
 /// Runs the task.
@@ -34,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         bail!("no kernel to try:\n{}", skipped.join("\n"));
     }
     task_build::beside_us(&["enforcer", "enforcer-vm"])?;
-    let failed = all(&images)?;
+    let failed = if arguments.package { lives(&images)? } else { all(&images)? };
     // Last, where it is seen: an archive moves on, and a host may be offline.
     for line in &skipped {
         println!("{line}");
@@ -71,10 +74,31 @@ fn all(images: &[(&Kernel, Image)]) -> anyhow::Result<usize> {
     Ok(reports.iter().filter(|report| report.failure().is_some()).count())
 }
 
+/// The same for the package.
+fn lives(images: &[(&Kernel, Image)]) -> anyhow::Result<usize> {
+    task_setup::require_root("to make a Debian for the guests")?;
+    let mut failed = 0;
+    for (kernel, image) in images {
+        println!("== the package on Linux {}", kernel.series);
+        let folder = folder()?.join("package").join(kernel.series);
+        for (stage, report) in vm::live(image, &folder)? {
+            for said in ["kernel", "exposure", "upgrade", "purge", "boot"] {
+                report.all(said).for_each(|value| println!("{said}: {value}"));
+            }
+            if let Some(why) = report.failure() {
+                println!("{why}\nits console: {}", folder.join(stage).with_extension("log").display());
+                failed += 1;
+            }
+            println!("== {stage}: {} in {:.0} s", verdict(&report), report.seconds());
+        }
+    }
+    Ok(failed)
+}
+
 fn one(kernel: &Kernel, image: &Image, programs: &Programs) -> anyhow::Result<Report> {
     let (archive, log) = (folder()?.join("initramfs"), folder()?.join(format!("{}.log", kernel.series)));
     programs.pack(&image.modules(), &archive)?;
-    let report = vm::run(image, &archive, &log)?;
+    let report = vm::run(&vm::BARE, image, &archive, &log)?;
     if let Some(why) = report.failure() {
         println!("{why}\nits console: {}", log.display());
     }

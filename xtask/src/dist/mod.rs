@@ -30,6 +30,11 @@ pub(crate) fn all(programs: &Programs, version: &str, folder: &Path) -> anyhow::
     Ok(made)
 }
 
+/// The agent's package alone.
+pub(crate) fn agent(programs: &Programs, version: &str, folder: &Path) -> anyhow::Result<PathBuf> {
+    one(&PACKAGES[0], programs, version, folder)
+}
+
 fn one(package: &Package, programs: &Programs, version: &str, folder: &Path) -> anyhow::Result<PathBuf> {
     let staged = folder.join("staged").join(package.name);
     drop(fs::remove_dir_all(&staged));

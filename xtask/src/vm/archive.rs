@@ -6,6 +6,7 @@
 use std::{
     fs,
     io::Write as _,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -56,52 +57,87 @@ impl Programs {
 }
 
 /// What the program is linked to, the loader included: lines like `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x7f..)`.
-fn libraries(program: &Path) -> anyhow::Result<Vec<String>> {
+pub(super) fn libraries(program: &Path) -> anyhow::Result<Vec<String>> {
     let output = Command::new("ldd").arg(program).output().context("failed to start ldd")?;
     let lines = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok(lines.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned).collect())
 }
 
 /// Without what a debugger would read: the emulated processor unpacks every byte.
-fn stripped(program: &Path, target: &Path) -> anyhow::Result<Vec<u8>> {
+pub(super) fn stripped(program: &Path, target: &Path) -> anyhow::Result<Vec<u8>> {
     execute(Command::new("strip").arg("-o").arg(target).arg(program))?;
     fs::read(target).with_context(|| format!("failed to read {}", target.display()))
 }
 
+/// An archive that grows.
 #[derive(Default)]
-struct Archive {
+pub(super) struct Archive {
     bytes: Vec<u8>,
     folders: Vec<String>,
 }
 
 impl Archive {
-    fn folder(&mut self, name: &str) {
+    /// A folder of this host with all that is in it, with owners and modes.
+    pub(super) fn tree(&mut self, root: &Path) -> anyhow::Result<()> {
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in
+                fs::read_dir(&folder).with_context(|| format!("failed to read {}", folder.display()))?.flatten()
+            {
+                let (path, facts) = (entry.path(), entry.path().symlink_metadata()?);
+                let name = path.strip_prefix(root)?.display().to_string();
+                if facts.is_symlink() {
+                    let target = fs::read_link(&path)?.display().to_string();
+                    self.owned(&name, &facts, target.as_bytes());
+                } else if facts.is_dir() {
+                    self.folders.push(name.clone());
+                    self.owned(&name, &facts, &[]);
+                    folders.push(path);
+                } else if facts.is_file() {
+                    self.owned(&name, &facts, &fs::read(&path)?);
+                }
+                // Devices are made by the guest.
+            }
+        }
+        Ok(())
+    }
+
+    fn owned(&mut self, name: &str, facts: &fs::Metadata, contents: &[u8]) {
+        self.entry(name, facts.mode(), [facts.uid(), facts.gid()], contents);
+    }
+
+    /// A folder, and those above it.
+    pub(super) fn folder(&mut self, name: &str) {
         if let Some((above, _)) = name.rsplit_once('/') {
             self.folder(above);
         }
         if !self.folders.iter().any(|known| known == name) {
             self.folders.push(name.to_owned());
-            self.entry(name, FOLDER, &[]);
+            self.entry(name, FOLDER, ROOT, &[]);
         }
     }
 
-    fn file(&mut self, name: &str, contents: &[u8]) {
+    /// A program or a file, and the folders above it.
+    pub(super) fn file(&mut self, name: &str, contents: &[u8]) {
         if let Some((above, _)) = name.rsplit_once('/') {
             self.folder(above);
         }
-        self.entry(name, PROGRAM, contents);
+        self.entry(name, PROGRAM, ROOT, contents);
     }
 
-    fn end(mut self) -> Vec<u8> {
-        self.entry("TRAILER!!!", 0, &[]);
+    /// All of it.
+    pub(super) fn end(mut self) -> Vec<u8> {
+        self.entry("TRAILER!!!", 0, ROOT, &[]);
         self.bytes
     }
 
     /// The header is a magic number and thirteen numbers: inode, mode, owner, group, links, time, size, device (two),
     /// special device (two), length of the name, checksum. Name and contents end on multiples of four.
-    fn entry(&mut self, name: &str, mode: u32, contents: &[u8]) {
+    fn entry(&mut self, name: &str, mode: u32, [owner, group]: [u32; 2], contents: &[u8]) {
         self.bytes.extend_from_slice(b"070701");
-        for number in [0, mode as usize, 0, 0, 1, 0, contents.len(), 0, 0, 0, 0, name.len() + 1, 0] {
+        for number in
+            [0, mode as usize, owner as usize, group as usize, 1, 0, contents.len(), 0, 0, 0, 0, name.len() + 1, 0]
+        {
             // Writing to memory cannot fail.
             let _ = write!(self.bytes, "{number:08x}");
         }
@@ -117,6 +153,7 @@ impl Archive {
     }
 }
 
+const ROOT: [u32; 2] = [0, 0];
 const FOLDER: u32 = 0o04_0755;
 const PROGRAM: u32 = 0o10_0755;
 

@@ -39,11 +39,21 @@ impl Report {
     }
 }
 
+/// What a guest is given.
+pub(crate) struct Machine {
+    /// Memory in MiB.
+    pub(crate) memory: &'static str,
+    /// Seconds; several times what it takes.
+    pub(crate) time: &'static str,
+    /// What its kernel is told besides where to speak.
+    pub(crate) told: &'static str,
+}
+
 /// Boots the image with the archive, and waits for its end.
-pub(crate) fn run(image: &Image, archive: &Path, log: &Path) -> anyhow::Result<Report> {
+pub(crate) fn run(machine: &Machine, image: &Image, archive: &Path, log: &Path) -> anyhow::Result<Report> {
     let started = Instant::now();
     // How QEMU ends says nothing: a guest that panics and one that is done both end well.
-    command(image, archive)
+    command(machine, image, archive)
         .stdin(Stdio::null())
         .stdout(File::create(log).with_context(|| format!("failed to write {}", log.display()))?)
         .status()
@@ -54,11 +64,11 @@ pub(crate) fn run(image: &Image, archive: &Path, log: &Path) -> anyhow::Result<R
 
 /// Emulated even where there is `/dev/kvm`: a device that is there and does not boot ordinary kernels makes QEMU wait for
 /// ever instead of falling back.
-fn command(image: &Image, archive: &Path) -> Command {
+fn command(machine: &Machine, image: &Image, archive: &Path) -> Command {
     let mut qemu = Command::new("timeout");
     qemu.args([
         "--kill-after=5",
-        TIME,
+        machine.time,
         QEMU,
         "-M",
         "q35",
@@ -69,10 +79,11 @@ fn command(image: &Image, archive: &Path) -> Command {
         "-smp",
         "1",
         "-m",
-        "1024",
+        machine.memory,
     ]);
     qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot", "-kernel"]);
-    qemu.arg(image.kernel()).arg("-initrd").arg(archive).args(["-append", "console=ttyS0 quiet panic=-1"]);
+    qemu.arg(image.kernel()).arg("-initrd").arg(archive);
+    qemu.arg("-append").arg(format!("console=ttyS0 quiet panic=-1 {}", machine.told));
     qemu
 }
 
@@ -81,10 +92,16 @@ fn read(console: &str) -> Report {
     Report { said: said.map(|(what, value)| (what.to_owned(), value.to_owned())).collect(), seconds: 0.0 }
 }
 
+/// For a bare kernel with one program.
+pub(crate) const BARE: Machine = Machine { memory: "1024", time: "300", told: "" };
+/// For a whole Debian, of which the archive is in memory twice while it is unpacked.
+pub(crate) const DEBIAN: Machine = Machine {
+    memory: "3072",
+    time: "900",
+    told: "enforcer.guest rdinit=/sbin/init systemd.getty_auto=0 systemd.log_target=journal",
+};
 /// The emulator.
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
-/// Seconds; several times what a guest takes.
-const TIME: &str = "300";
 
 #[cfg(test)]
 mod tests {
