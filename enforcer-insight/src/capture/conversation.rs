@@ -38,6 +38,7 @@ pub(super) struct Conversation {
     answering: Option<Answering>,
     /// When the last segment came.
     now: u64,
+    lost: bool,
 }
 
 struct Waiting {
@@ -61,7 +62,7 @@ struct Lost;
 impl Conversation {
     pub(super) fn new(pair: (SocketAddr, SocketAddr)) -> Self {
         let (asked, told, waiting) = (Half::default(), Half::default(), VecDeque::new());
-        Self { pair, asked, told, waiting, asking: None, answering: None, now: 0 }
+        Self { pair, asked, told, waiting, asking: None, answering: None, now: 0, lost: false }
     }
 
     /// Takes a segment and gives the exchanges that it completes; false when the connection cannot be followed any more.
@@ -69,12 +70,18 @@ impl Conversation {
         self.now = time;
         let fits = if asks { self.asked.take(segment) } else { self.told.take(segment) };
         let read = if asks { self.read_requests() } else { self.read_answers(done) };
-        fits && read.is_ok()
+        self.lost = !fits || read.is_err();
+        !self.lost
     }
 
     /// True when the server has said all it will say.
     pub(super) fn is_over(&self) -> bool {
         self.told.is_over()
+    }
+
+    /// True when requests may have come that nobody can tell: it could not be followed, or servers differ on where one ended.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost || self.asking == Some(Body::Rest)
     }
 
     /// What was not complete when it ended.
@@ -142,31 +149,46 @@ impl Conversation {
         }
     }
 
-    /// Reads the head of the next answer; false when it is not whole.
+    /// Reads the head of the next answer; false when it is not whole. What comes before the final one is none, but for the change to
+    /// another protocol.
     fn begin_answer(&mut self) -> Result<bool, Lost> {
+        while !self.told.ready.is_empty() {
+            let before = self.told.ready.len();
+            self.read_head()?;
+            if self.answering.is_some() {
+                return Ok(true);
+            }
+            if self.told.ready.len() == before {
+                return Ok(false);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads one head, if it is whole.
+    fn read_head(&mut self) -> Result<(), Lost> {
         let Some(asked) = self.waiting.front() else {
             // Answers to what was sent before the capture began.
             self.told.ready.clear();
-            return Ok(false);
+            return Ok(());
         };
         let ready = &self.told.ready;
         let mut headers = [httparse::EMPTY_HEADER; HEADERS];
         let mut response = httparse::Response::new(&mut headers);
         let end = match response.parse(ready) {
             Ok(httparse::Status::Complete(end)) => end,
-            Ok(httparse::Status::Partial) if ready.len() < HEAD => return Ok(false),
+            Ok(httparse::Status::Partial) if ready.len() < HEAD => return Ok(()),
             Ok(httparse::Status::Partial) | Err(_) => return Err(Lost),
         };
         let status = response.code.unwrap_or_default();
         let body = framing(&asked.head.method, status, response.headers);
         let head = self.told.ready.split_to(end);
-        // What comes before the final answer is none, but for the change to another protocol.
         if (100..200).contains(&status) && status != 101 {
-            return if self.told.ready.is_empty() { Ok(false) } else { self.begin_answer() };
+            return Ok(());
         }
         let prefix = BytesMut::from(head.get(..ANSWER_PREFIX).unwrap_or(&head));
         self.answering = Some(Answering { status, first: self.now, bytes: end as u64, body, prefix });
-        Ok(true)
+        Ok(())
     }
 
     fn finish(&mut self, answering: Answering, complete: bool, done: &mut Vec<Exchange>) {

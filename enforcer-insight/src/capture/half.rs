@@ -39,7 +39,7 @@ impl Half {
             self.append(begin, segment.bytes);
             self.go_on();
         }
-        self.held <= EARLY
+        self.held <= EARLY && self.early.len() <= SEGMENTS
     }
 
     /// True when all came, up to the end that was told.
@@ -80,5 +80,6 @@ const fn ahead(one: u32, other: u32) -> i32 {
     one.wrapping_sub(other).cast_signed()
 }
 
-/// Bytes that wait for those before them.
+/// Bytes, and segments, that wait for those before them.
 const EARLY: usize = 1 << 20;
+const SEGMENTS: usize = 4_096;

@@ -103,9 +103,6 @@ impl Watch<'_> {
         let goes_on = conversation.take(asks, segment, time, &mut done);
         let ended = conversation.is_over() || segment.is == Is::Reset;
         self.hand_over(done, take);
-        if !goes_on {
-            self.counts.lost += 1;
-        }
         if ended || !goes_on {
             self.close(pair, take);
         }
@@ -113,13 +110,18 @@ impl Watch<'_> {
 
     fn close(&mut self, pair: (SocketAddr, SocketAddr), take: &mut dyn FnMut(Call)) {
         if let Some(conversation) = self.open.remove(&pair) {
-            self.hand_over(conversation.end(), take);
+            self.end_one(conversation, take);
         }
+    }
+
+    fn end_one(&mut self, conversation: Conversation, take: &mut dyn FnMut(Call)) {
+        self.counts.lost += u64::from(conversation.is_lost());
+        self.hand_over(conversation.end(), take);
     }
 
     fn end(&mut self, take: &mut dyn FnMut(Call)) {
         while let Some((_, conversation)) = self.open.pop_first() {
-            self.hand_over(conversation.end(), take);
+            self.end_one(conversation, take);
         }
     }
 

@@ -203,6 +203,27 @@ fn what_is_no_http_is_lost_and_counted() {
     assert_eq!((calls.len(), counts.lost), (0, 1));
 }
 
+#[test]
+fn behind_a_request_that_servers_read_differently_nothing_is_believed() {
+    let text =
+        "POST /a HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /b HTTP/1.1\r\n\r\n";
+    let (calls, counts) = calls(&file(&[frame(&Piece { asks: true, at: 0, bytes: text.into() }, "")]));
+    assert_eq!((calls.len(), counts.lost), (1, 1));
+}
+
+#[test]
+fn thousands_of_interim_answers_and_segments_out_of_order_are_survived() {
+    let asked = Piece { asks: true, at: 0, bytes: b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec() };
+    let interim =
+        |at: usize| Piece { asks: false, at: at * 60_000, bytes: b"HTTP/1.1 100 C\r\n\r\n".repeat(60_000 / 18) };
+    let last = Piece { asks: false, at: 60_000 / 18 * 18, bytes: b"HTTP/1.1 204 N\r\n\r\n".to_vec() };
+    let (one, counts) = calls(&file(&[frame(&asked, ""), frame(&interim(0), ""), frame(&last, "")]));
+    assert_eq!((one[0].status(), counts.lost), (Some(204), 0));
+    let holes = (0..6_000).map(|at| frame(&Piece { asks: true, at: 40 + at * 2, bytes: b"x".to_vec() }, ""));
+    let (_, counts) = calls(&file(&std::iter::once(frame(&asked, "")).chain(holes).collect::<Vec<_>>()));
+    assert!(counts.lost >= 1, "{counts:?}");
+}
+
 proptest! {
     #[test]
     fn the_order_and_the_size_of_segments_make_no_difference(
