@@ -5,7 +5,7 @@ use std::time::Duration;
 use enforcer_policy::Moment;
 
 use super::fields::{fields, nesting, pairs};
-use super::state::{Book, Distinct, Peers, Steps, Window};
+use super::state::{Book, Peers, Steps, Window};
 use super::{Entry, Filter, Out, Parameter, Parameters, Seen};
 use crate::Answer;
 use crate::findings::{Risk, Severity, Sign, Suggestion};
@@ -58,30 +58,33 @@ struct Caller {
     millis: u32,
     /// What such calls take usually.
     usual: u32,
+    /// The minute of all callers that it is counted in.
+    turn: u32,
     steps: Steps,
 }
 
-/// The time that all callers take together.
+/// The time that each caller takes in this minute.
 #[derive(Default)]
 struct Minute {
     window: Window,
-    millis: u64,
-    callers: Distinct<8>,
+    turn: u32,
+    callers: Peers,
 }
 
 impl Minute {
-    fn take(&mut self, now: Moment, caller: u64, millis: u32) {
+    /// A caller has taken so much before and now.
+    fn take(&mut self, now: Moment, caller: &mut Caller, before: u32) {
         if self.window.turn(now, MINUTE) {
-            *self = Self { window: self.window, ..Self::default() };
+            (self.turn, self.callers) = (self.turn.wrapping_add(1), Peers::default());
         }
-        self.millis += u64::from(millis);
-        self.callers.add(caller);
+        let known = if caller.turn == self.turn { before } else { 0 };
+        caller.turn = self.turn;
+        self.callers.grow(known.into(), caller.millis.into());
     }
 
-    /// True when so much is far more than others take: on a host that is slow for everybody, nobody is to blame for being slow.
+    /// True when so much is far more than most others take: on a host that is slow for everybody, nobody is to blame for being slow.
     fn is_unfair(&self, millis: u32) -> bool {
-        let callers = u64::from(self.callers.count());
-        callers < FEW || u64::from(millis) * callers >= self.millis * FAIR
+        self.callers.total() < FEW || u64::from(millis) >= self.callers.quantile(50).saturating_mul(FAIR)
     }
 }
 
@@ -104,13 +107,14 @@ impl Resources {
         let millis = u32::try_from(answer.first_byte.as_millis()).unwrap_or(u32::MAX);
         let usual = self.spots.entry_with(seen.spot.key, Peers::default);
         usual.add(u64::from(millis));
-        self.minute.take(seen.now(), seen.consumer.key, millis);
         let caller = self.callers.entry(seen.consumer.key);
         if caller.window.turn(seen.now(), MINUTE) {
             *caller = Caller { window: caller.window, ..Caller::default() };
         }
         caller.calls += 1;
-        caller.millis = caller.millis.saturating_add(millis);
+        let before = caller.millis;
+        caller.millis = before.saturating_add(millis);
+        self.minute.take(seen.now(), caller, before);
         if caller.millis < self.limits.busy || !self.minute.is_unfair(caller.millis) {
             return;
         }
@@ -229,9 +233,9 @@ const PAGES: &[&str] = &[
     "length",
 ];
 const MINUTE: Duration = Duration::from_mins(1);
-/// How many times its fair share a caller takes before it is told of, and with how many callers there is one.
+/// How many times more than most a caller takes before it is told of, and with how many callers there are most.
 const FAIR: u64 = 4;
-const FEW: u64 = 4;
+const FEW: u32 = 4;
 /// Such calls that a caller may still make in a minute.
 const PER_MINUTE: u32 = 10;
 /// Endpoints that are remembered.

@@ -160,6 +160,23 @@ fn nobody_is_blamed_for_a_slow_host() {
     assert_eq!(only.subject().and_then(|subject| subject.token()).map(|token| token.digest), Some(0xbad));
 }
 
+/// Given an endpoint on which thousands of objects are named out of order, when many callers then walk over others together, then it is
+/// told of.
+#[test]
+fn a_walk_together_is_seen_on_a_busy_endpoint() {
+    let mut world = World::new(9);
+    for call in 0..6_000 {
+        let who = Who { user: 0x5000 + call % 50, ..clean(1 + call % 50, 0) };
+        world.call(call * 40, &who, &get(format!("/invoices/{}", 100_000 + call * 7_919 % 900_000)));
+    }
+    for step in 0..120 {
+        let who = Who { user: 0x9000 + step % 9, ..clean(100 + step % 9, 0) };
+        world.call(241_000 + step * 20, &who, &get(format!("/invoices/{}", 5_000_000 + step)));
+    }
+    let outcome = play(&world.finish());
+    assert!(outcome.findings.iter().any(|finding| finding.kind == "distributed_walking"), "{:?}", kinds(&outcome));
+}
+
 /// Given a flaw of a service, when thousands of calls show it, then it is one finding.
 #[test]
 fn a_flaw_of_a_service_is_one_finding() {

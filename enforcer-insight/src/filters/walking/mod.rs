@@ -81,8 +81,8 @@ struct Trail {
     peers: Peers,
     last: u64,
     last_caller: u64,
-    /// Those that were named: with a few of them, one follows the other all the time.
-    objects: Distinct<32>,
+    /// The latest that were named: with a few of them, one follows the other all the time.
+    objects: Distinct<16>,
     /// Of the last calls, one bit each: the object was new, followed the one before, and came from another caller.
     followed: u64,
     callers: Distinct<2>,
@@ -125,6 +125,9 @@ impl Walking {
         let trail = self.spots.entry(seen.spot.key);
         if trail.window.turn(seen.now(), self.limits.window) {
             (trail.followed, trail.callers, trail.told) = (0, Distinct::default(), false);
+            trail.objects = Distinct::default();
+        }
+        if trail.objects.count() >= LATEST {
             trail.objects = Distinct::default();
         }
         let new = trail.objects.add(object.digest);
@@ -256,6 +259,8 @@ const FIX: &str =
 const STRIDE: u64 = 8;
 /// Of 64 calls, so many follow the one before from another caller.
 const FOLLOWED: u32 = 45;
+/// Objects beside which one is new: few enough for a count that is nearly exact.
+const LATEST: u32 = 128;
 /// Callers that walk together.
 const TOGETHER: u32 = 5;
 /// Callers of an endpoint before they say what is usual.
