@@ -14,6 +14,7 @@ mod bypass;
 mod center;
 mod center_events;
 mod center_exports;
+mod center_services;
 mod clean_load;
 mod cli;
 mod crowdsec;

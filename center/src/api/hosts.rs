@@ -93,7 +93,10 @@ fn state(host: &Host, ours: bool, known: Known, digest: Digest) -> &'static str 
         "refuses"
     } else if ack.number < known.number {
         "behind"
-    } else if held.skipped.failed > 0 || (held.digest != digest && held.skipped == Skipped::default()) {
+    } else if held.left_out > 0
+        || held.skipped.failed > 0
+        || (held.digest != digest && held.skipped == Skipped::default())
+    {
         "differs"
     } else {
         "in sync"
@@ -108,6 +111,12 @@ impl Compared {
             self.host.seen.map_or_else(|| "never".to_owned(), |seen| format!("{} s ago", seen.until(now).as_secs()));
         let (name, state, desired) = (&self.host.name, self.state, self.desired);
         let (number, held, local) = (ack.number, ack.held.decisions, ack.held.local);
-        format!("{name:20} {state:8} revision {number} of {desired}, {held} held, {local} local, heard {seen}")
+        let left_out = match ack.held.left_out {
+            0 => String::new(),
+            count => format!(", {count} services or filters it cannot carry out (see its `enforcer status`)"),
+        };
+        format!(
+            "{name:20} {state:8} revision {number} of {desired}, {held} held, {local} local, heard {seen}{left_out}"
+        )
     }
 }

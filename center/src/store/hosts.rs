@@ -61,6 +61,9 @@ pub struct Held {
     pub skipped: Skipped,
     /// Decisions made on the host itself.
     pub local: u64,
+    /// Services and cells of the matrix that the host cannot carry out.
+    #[serde(default)]
+    pub left_out: u64,
 }
 
 /// Decisions that are not in force on a host.

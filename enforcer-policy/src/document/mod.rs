@@ -9,6 +9,7 @@
 mod read;
 mod seal;
 mod sections;
+mod terms;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use crate::{Moment, Scope, Subject};
 
 pub use read::LONGEST_FILE;
 pub use seal::Unsealed;
+pub use terms::{Forwarded, Terms};
 pub use write::{rfc3339, to_toml};
 
 /// Everything but the decisions.
@@ -54,6 +56,9 @@ pub struct Service {
     pub facts: BTreeMap<String, String>,
     /// Where its requests say who they are.
     pub identities: Vec<Identity>,
+    /// On which hosts, and how its requests are judged there.
+    #[serde(skip)]
+    pub terms: Terms,
 }
 
 /// One place where requests say who they are.

@@ -4,14 +4,17 @@
 use enforcer_common::{AllowKind, Prefix, SubjectKind};
 
 use super::read::{FilePlace, Names};
-use super::{Allow, Cell, Document, Filter, Identity, IdentityPlace, Mode, Service, WrittenDecision, WrittenSubject};
+use super::{
+    Allow, Cell, Document, Filter, Forwarded, Identity, IdentityPlace, Mode, Service, Terms, WrittenDecision,
+    WrittenSubject,
+};
 use crate::reading::{Report, Section, Value, shown};
 use crate::{Action, Scope, Subject, Template, Token, parse_prefix, parse_rate};
 
 /// Reads one file into the document.
 pub(super) fn document(mut root: Section<'_>, document: &mut Document, names: &mut Names, report: &mut Report) {
     for (name, section) in named(&mut root, report, names, "service") {
-        document.base.services.insert(name, service(section, report));
+        document.base.services.insert(name, service(section, names, report));
     }
     for (name, section) in named(&mut root, report, names, "filter") {
         document.base.filters.insert(name, filter(section, report));
@@ -54,7 +57,7 @@ fn named<'d>(
     found
 }
 
-fn service(mut section: Section<'_>, report: &mut Report) -> Service {
+fn service(mut section: Section<'_>, names: &mut Names, report: &mut Report) -> Service {
     let mut service = Service::default();
     if let Some(value) = section.find(report, "ports") {
         let ports = value.list(report).into_iter().filter_map(|port| port.integer(report, 1..=65_535));
@@ -72,8 +75,48 @@ fn service(mut section: Section<'_>, report: &mut Report) -> Service {
             service.identities.extend(identity(kind, rule, report));
         }
     }
+    service.terms = terms(&mut section, names, report);
     section.finish(report);
     service
+}
+
+fn terms(section: &mut Section<'_>, names: &mut Names, report: &mut Report) -> Terms {
+    let mut flag = |key, words: &[(&'static str, bool)]| {
+        section.find(report, key).and_then(|value| value.choice(report, words)).unwrap_or(false)
+    };
+    let observe = flag("mode", &[("enforce", false), ("observe", true)]);
+    let deny_ambiguous = flag("ambiguous", &[("observe", false), ("deny", true)]);
+    let mut boolean = |key| section.find(report, key).and_then(|value| value.boolean(report)).unwrap_or(false);
+    let (strict, proxy_protocol) = (boolean("strict"), boolean("proxy_protocol"));
+    let sample = section.find(report, "sample").and_then(|value| sample(&value, report)).filter(|parts| *parts != 1);
+    let mut headers: Vec<Forwarded> =
+        section.sections(report, "forwarded").into_iter().filter_map(|rule| forwarded(rule, report)).collect();
+    headers.dedup();
+    let groups = groups(section, names, report);
+    Terms { groups, observe, strict, deny_ambiguous, proxy_protocol, sample, forwarded: headers }
+}
+
+/// One in so many; 0 for none.
+fn sample(value: &Value<'_>, report: &mut Report) -> Option<u32> {
+    let text = value.text(report)?;
+    let parts = match text {
+        "all" => Some(1),
+        "none" => Some(0),
+        other => other.strip_prefix("1/").and_then(|parts| parts.parse().ok()).filter(|parts| *parts > 0),
+    };
+    if parts.is_none() {
+        let what = format!("{} is not a share", shown(text));
+        value.refuse(report, what, "write \"all\", \"none\", or one in so many, such as \"1/100\"");
+    }
+    parts
+}
+
+fn forwarded(mut rule: Section<'_>, report: &mut Report) -> Option<Forwarded> {
+    let header = rule.need(report, "header", "\"X-Forwarded-For\"").and_then(|value| value.text(report));
+    let header = header.map(str::to_ascii_lowercase);
+    let single = rule.find(report, "single").and_then(|value| value.boolean(report)).unwrap_or(false);
+    rule.finish(report);
+    Some(Forwarded { header: header?, single })
 }
 
 fn paths(section: &mut Section<'_>, report: &mut Report) -> Vec<String> {

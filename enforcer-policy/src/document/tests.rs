@@ -1,6 +1,6 @@
 //! Files become documents, or problems with file, line and mend; and come back.
 use super::*;
-use crate::revision::Content;
+use crate::revision::{Content, Delta};
 use enforcer_common::SipKey;
 use proptest::prelude::*;
 
@@ -28,6 +28,15 @@ owners = ["payments"]
 device = [{header = "X-Device-Id"}, {header = "User-Agent", pattern = "DeviceId/"}]
 session = [{cookie = "sid"}, {bearer = true}]
 facts = {personal_data = true, "end to end" = "TLS 1.3", reviewers = 2}
+mode = "observe"
+ambiguous = "deny"
+strict = true
+proxy_protocol = true
+sample = "1/10"
+forwarded = [{header = "X-Forwarded-For"}, {header = "X-Real-IP", single = true}]
+groups = ["edge"]
+
+[service.bare]
 
 [filter.bola]
 title = "Walking through other people's ids"
@@ -72,6 +81,34 @@ fn what_is_written_comes_back_as_toml() {
 }
 
 #[test]
+fn terms_travel_behind_a_form_that_is_as_it_was_without_them() {
+    let content = sealed(WHOLE, &Content::default());
+    let (packed, plain) = Delta::snapshot(&content).pack().unwrap();
+    let back = Delta::unpack(&packed, plain).unwrap();
+    assert_eq!(back.base.as_ref(), Some(content.base()));
+    let silent = sealed("[service.pay]\nports = [443]\n", &Content::default());
+    assert_eq!(silent.base().bytes(), postcard::to_stdvec(silent.base()).unwrap());
+    let mut other = content.base().clone();
+    other.services.get_mut("pay").unwrap().terms.strict = false;
+    let mut other = Content::new(other, []);
+    assert_ne!(other.digest(), Content::new(content.base().clone(), []).digest(), "terms are signed");
+}
+
+#[test]
+fn bytes_behind_a_base_that_nobody_would_write_are_refused() {
+    let base = sealed(WHOLE, &Content::default()).base().clone();
+    let mut stranger = base.clone();
+    let service = stranger.services.remove("pay").unwrap();
+    stranger.services.insert("unknown".to_owned(), service);
+    let usual = BTreeMap::from([("bare", Terms::default())]);
+    let cases = [stranger.terms(), postcard::to_stdvec(&usual).unwrap(), [base.terms(), vec![0]].concat(), vec![0]];
+    for bytes in cases {
+        assert_eq!(base.clone().with_terms(&bytes), None, "{bytes:?}");
+    }
+    assert_eq!(base.clone().with_terms(&base.terms()), Some(base));
+}
+
+#[test]
 fn a_policy_in_two_files_is_one() {
     let files =
         [("a.toml".to_owned(), "[service.pay]\n".to_owned()), ("b.toml".to_owned(), "[service.pay]\n".to_owned())];
@@ -107,9 +144,9 @@ fn ids_stay_and_decisions_of_others_stay() {
     by_hand.decision.subject = Subject::Ip(crate::parse_prefix("203.0.113.9").unwrap());
     by_hand.decision.until = None;
     let mut current = first.clone();
-    current.apply(crate::revision::Delta { put: vec![std::sync::Arc::new(by_hand)], ..Default::default() });
+    current.apply(Delta { put: vec![std::sync::Arc::new(by_hand)], ..Default::default() });
     let again = sealed(WHOLE, &current);
-    assert_eq!(current.delta_to(&again), crate::revision::Delta::default());
+    assert_eq!(current.delta_to(&again), Delta::default());
     let fewer = sealed("[service.pay]\n", &current);
     assert_eq!(fewer.entries().map(|entry| entry.decision.id.0).collect::<Vec<_>>(), [77]);
 }

@@ -7,7 +7,7 @@ use std::fmt::{Display, Write as _};
 
 use enforcer_common::Rate;
 
-use super::{Allow, Base, Cell, IdentityPlace, Service};
+use super::{Allow, Base, Cell, Forwarded, IdentityPlace, Service, Terms};
 use crate::revision::{Content, Entry};
 use crate::{Moment, Subject};
 
@@ -59,7 +59,30 @@ fn service(text: &mut String, name: &str, service: &Service) {
     for (kind, places) in &kinds {
         line(text, format_args!("{kind} = [{}]", places.join(", ")));
     }
+    terms(text, &service.terms);
     line(text, format_args!("facts = {}\n", inline(&service.facts)));
+}
+
+fn terms(text: &mut String, terms: &Terms) {
+    let keys = [
+        (terms.observe, "mode = \"observe\""),
+        (terms.deny_ambiguous, "ambiguous = \"deny\""),
+        (terms.strict, "strict = true"),
+        (terms.proxy_protocol, "proxy_protocol = true"),
+        (terms.sample == Some(0), "sample = \"none\""),
+    ];
+    keys.into_iter().filter(|(said, _)| *said).for_each(|(_, key)| line(text, key));
+    if let Some(parts) = terms.sample.filter(|parts| *parts > 0) {
+        line(text, format_args!("sample = \"1/{parts}\""));
+    }
+    if !terms.forwarded.is_empty() {
+        let rule =
+            |Forwarded { header, single }: &Forwarded| format!("{{header = {}, single = {single}}}", quoted(header));
+        line(text, format_args!("forwarded = [{}]", terms.forwarded.iter().map(rule).collect::<Vec<_>>().join(", ")));
+    }
+    if !terms.groups.is_empty() {
+        line(text, format_args!("groups = {}", list(&terms.groups)));
+    }
 }
 
 fn place(place: &IdentityPlace) -> String {

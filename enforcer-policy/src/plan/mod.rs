@@ -190,6 +190,15 @@ fn weaker(old: &Base, new: &Base) -> Vec<String> {
             found.insert(format!("service {name} is no longer known"));
             continue;
         };
+        if other.terms.observe && !service.terms.observe {
+            found.insert(format!("{name} goes from enforce to observe"));
+        }
+        let firmer = [
+            ("strict", service.terms.strict, other.terms.strict),
+            ("ambiguous = \"deny\"", service.terms.deny_ambiguous, other.terms.deny_ambiguous),
+        ];
+        let given_up = firmer.into_iter().filter(|(_, was, is)| *was && !is);
+        found.extend(given_up.map(|(key, _, _)| format!("{name} is no longer {key}")));
         let lost = service.identities.iter().filter(|rule| !other.identities.contains(rule));
         found.extend(lost.map(|rule| format!("{name} no longer knows a {} by {:?}", rule.kind.name(), rule.place)));
     }

@@ -87,7 +87,8 @@ impl Delta {
 
     /// Its packed bytes, and how many they are unpacked.
     pub fn pack(&self) -> Result<(Vec<u8>, usize), Flaw> {
-        let plain = postcard::to_stdvec(&Written::of(self)).map_err(|_unwritable| Flaw::Malformed)?;
+        let mut plain = postcard::to_stdvec(&Written::of(self)).map_err(|_unwritable| Flaw::Malformed)?;
+        plain.extend(self.base.as_ref().map_or_else(Vec::new, Base::terms));
         if plain.len() > LONGEST_PLAIN {
             return Err(Flaw::TooLarge);
         }
@@ -105,10 +106,7 @@ impl Delta {
             return Err(Flaw::Malformed);
         }
         let (written, rest) = postcard::take_from_bytes::<Written>(&plain).map_err(|_form| Flaw::Malformed)?;
-        if !rest.is_empty() {
-            return Err(Flaw::NotCanonical);
-        }
-        written.read()
+        written.with_terms(rest)?.read()
     }
 }
 
@@ -129,6 +127,15 @@ impl Written {
         });
         let lines = lines.collect();
         Self { base: delta.base.clone(), notes, put: lines, remove }
+    }
+
+    /// What came after the first form stands behind it.
+    fn with_terms(mut self, bytes: &[u8]) -> Result<Self, Flaw> {
+        if !bytes.is_empty() {
+            let base = self.base.take().and_then(|base| base.with_terms(bytes));
+            self.base = Some(base.ok_or(Flaw::NotCanonical)?);
+        }
+        Ok(self)
     }
 
     fn read(self) -> Result<Delta, Flaw> {

@@ -89,7 +89,7 @@ impl Content {
     /// What heads carry. Cheap after a small change.
     pub fn digest(&mut self) -> Digest {
         let base = *self.base_digest.get_or_insert_with(|| {
-            let bytes = postcard::to_stdvec(&self.base).unwrap_or_default();
+            let bytes = self.base.bytes();
             Digest::of("enforcer base v1", &[&bytes])
         });
         let count = (self.entries.len() as u64).to_be_bytes();

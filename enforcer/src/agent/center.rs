@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use enforcer_policy::document::Allow;
+use enforcer_policy::document::{Allow, Base};
 use enforcer_policy::revision::{Delta, Entry, Known, Leaves};
 use enforcer_policy::{
     Allowed, Decision, DecisionId, MapOp, Moment, Note, Order, Origin, put, put_allow, remove, remove_allow,
@@ -19,10 +19,13 @@ use super::Shared;
 use super::clock;
 use super::core::Core;
 use crate::apply::apply_one;
+use crate::config::{Config, LeftOut};
 use crate::store::Record;
 use crate::sync::{Held, Host, Phase, Shelf, Skipped};
 use crate::wire::CenterReport;
 
+/// The problem of what cannot be carried out here.
+const LEFT_OUT: &str = "center's services";
 /// Decisions that are carried out at once; then others may speak to the agent.
 const AT_ONCE: usize = 1024;
 
@@ -31,6 +34,10 @@ const AT_ONCE: usize = 1024;
 pub(super) struct CenterState {
     groups: Vec<String>,
     state_dir: PathBuf,
+    /// Everything but its decisions.
+    base: Base,
+    /// What of that cannot be carried out here.
+    left_out: Vec<LeftOut>,
     entries: BTreeMap<DecisionId, (Arc<Entry>, Standing)>,
     skipped: Skipped,
     held: Leaves,
@@ -89,16 +96,16 @@ impl CenterState {
 }
 
 impl Core {
-    /// At the start, before anybody is served: what was accepted earlier, against what the journal brought back.
-    pub(super) fn open_center(
-        &mut self,
-        groups: Vec<String>,
-        lifted: BTreeSet<DecisionId>,
-        content: &Delta,
-        name: &str,
-    ) {
+    /// Before anything hangs: the services that the center named before the agent ended.
+    pub(super) fn open_services(&mut self, base: &Base, groups: &[String]) {
         let state_dir = self.config.agent.state_dir.clone();
-        self.center = CenterState { groups, state_dir, lifted, ..CenterState::default() };
+        self.center = CenterState { groups: groups.to_vec(), state_dir, base: base.clone(), ..CenterState::default() };
+        self.config = self.beside_center(&self.own.clone());
+    }
+
+    /// At the start, before anybody is served: what was accepted earlier, against what the journal brought back.
+    pub(super) fn open_center(&mut self, lifted: BTreeSet<DecisionId>, content: &Delta, name: &str) {
+        self.center.lifted = lifted;
         self.center.report = Some(CenterReport { host: name.to_owned(), ..CenterReport::default() });
         let wanted: BTreeSet<DecisionId> = content.put.iter().map(|entry| entry.decision.id).collect();
         let stale = |decision: &Decision| decision.note.origin == Origin::Center && !wanted.contains(&decision.id);
@@ -111,6 +118,7 @@ impl Core {
         let mut records = Vec::new();
         if let Some(base) = &delta.base {
             self.allow_center(&base.allow, &mut records);
+            self.serve_center(base);
         }
         for entry in &delta.put {
             if self.center.drop_standing(entry.decision.id).is_some_and(|(old, _)| old != *entry) {
@@ -127,6 +135,59 @@ impl Core {
         }
         // A problem for `status`, and noted there.
         let _ = self.keep(&records);
+    }
+
+    /// The center's services and matrix beside the host's own.
+    fn serve_center(&mut self, base: &Base) {
+        let before = std::mem::replace(&mut self.center.base, base.clone());
+        let config = self.beside_center(&self.own.clone());
+        if config == self.config {
+            return;
+        }
+        if let Err(trouble) = self.turn_to(config) {
+            // The next one that the center sends, or a reload, tries again.
+            self.center.base = before;
+            let why = format!("{}; what was in force stays", trouble.message);
+            self.note_left_out(vec![LeftOut { what: "services and matrix".to_owned(), why }]);
+            return;
+        }
+        tracing::info!(services = self.config.services.len(), "services and matrix as the center says");
+        self.stand_again();
+    }
+
+    /// A file with what the center says; notes what of that cannot be carried out.
+    pub(super) fn beside_center(&mut self, own: &Config) -> Config {
+        let (config, left_out) = own.with_center(&self.center.base, &self.center.groups);
+        self.note_left_out(left_out);
+        config
+    }
+
+    fn note_left_out(&mut self, left_out: Vec<LeftOut>) {
+        if left_out.is_empty() {
+            self.problems.remove(LEFT_OUT);
+        } else {
+            let lines: Vec<String> = left_out.iter().map(ToString::to_string).collect();
+            self.problems
+                .insert(LEFT_OUT, format!("the center's policy cannot be carried out here: {}", lines.join("; ")));
+        }
+        self.center.left_out = left_out;
+    }
+
+    /// Decisions on services that came or went with a configuration.
+    pub(super) fn stand_again(&mut self) {
+        let other = |(entry, standing): &&(Arc<Entry>, Standing)| {
+            let service = entry.decision.scope.service();
+            service.is_some_and(|name| self.serves(name) == (*standing == Standing::Elsewhere))
+        };
+        let put: Vec<Arc<Entry>> =
+            self.center.entries.values().filter(other).map(|(entry, _)| Arc::clone(entry)).collect();
+        if !put.is_empty() {
+            self.take_center(&Delta { put, ..Delta::default() });
+        }
+    }
+
+    fn serves(&self, name: &str) -> bool {
+        self.config.services.iter().any(|service| service.name == name)
     }
 
     /// The center has spoken: what it did not name is over.
@@ -146,8 +207,7 @@ impl Core {
     /// Brings one decision into force, if it is for this host and nothing here stands before it.
     fn stand(&mut self, entry: &Entry, records: &mut Vec<Record>) -> Standing {
         let wanted = &entry.decision;
-        let service = wanted.scope.service();
-        let known = service.is_none_or(|name| self.config.services.iter().any(|service| service.name == name));
+        let known = wanted.scope.service().is_none_or(|name| self.serves(name));
         if !known || !entry.is_for(&self.center.groups) {
             self.end_center(wanted.id, records);
             return Standing::Elsewhere;
@@ -294,8 +354,9 @@ impl Core {
     fn held(&mut self) -> Held {
         let all = self.ledger.len() as u64;
         let center = &mut self.center;
-        let decisions = center.held.len() as u64;
-        Held { decisions, digest: center.held.root(), skipped: center.skipped, local: all.saturating_sub(decisions) }
+        let (decisions, left_out) = (center.held.len() as u64, center.left_out.len() as u64);
+        let (digest, skipped) = (center.held.root(), center.skipped);
+        Held { decisions, digest, skipped, local: all.saturating_sub(decisions), left_out }
     }
 
     /// For `status`.

@@ -29,7 +29,10 @@ const FOLLOWED: usize = 16_384;
 
 /// The agent's state.
 pub(super) struct Core {
+    /// What is in force: the file, and beside it what the center says.
     pub(super) config: Config,
+    /// The file alone.
+    pub(super) own: Config,
     pub(super) path: PathBuf,
     /// What it was started with: the parts that only a restart changes are compared with these.
     pub(super) first: (Agent, Limits),
@@ -90,6 +93,7 @@ impl Core {
     ) -> Self {
         Self {
             first: (config.agent.clone(), config.limits),
+            own: config.clone(),
             config,
             path,
             kernel,

@@ -41,8 +41,17 @@ impl Core {
         outcome
     }
 
-    fn take_over(&mut self, config: Config) -> Result<(), Trouble> {
-        self.note_what_needs_a_restart(&config);
+    fn take_over(&mut self, own: Config) -> Result<(), Trouble> {
+        self.note_what_needs_a_restart(&own);
+        let config = self.beside_center(&own);
+        self.turn_to(config)?;
+        self.own = own;
+        self.stand_again();
+        Ok(())
+    }
+
+    /// Makes a configuration the one in force; when that fails, the one before stays.
+    pub(super) fn turn_to(&mut self, config: Config) -> Result<(), Trouble> {
         self.interfaces = interfaces();
         let before = std::mem::replace(&mut self.config, config);
         let endpoints = self.decided_endpoints();

@@ -119,6 +119,7 @@ impl Core {
             ports: service.ports.clone(),
             interfaces: service.interfaces.clone(),
             mode: if service.enforce { "enforce" } else { "observe" }.to_owned(),
+            from: if service.from_center { "center" } else { "file" }.to_owned(),
             requests: requests.requests,
         };
         self.config.services.iter().zip(requests).map(report).collect()

@@ -25,7 +25,7 @@ use crate::kernel::{EventRing, Kernel, Opened, SampleRing, Setup, interfaces, ke
 use crate::metrics;
 use crate::spool::Spool;
 use crate::store::{Journal, Recovered, identity_key};
-use crate::sync::{Courier, Enrolment, Line, Outbox, Shelf, spool_id};
+use crate::sync::{Courier, Enrolment, Line, Outbox, Shelf, SyncError, spool_id};
 use crate::wire::Trouble;
 
 /// What is read of the kernel.
@@ -56,10 +56,12 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     };
     prepare(&agent.bpffs)?;
     keep_only_needed()?;
-    let (mut core, rings) = bring_up(config, path, journal, recovered, key)?;
+    let member = Member::of(&agent.state_dir);
+    let (mut core, rings) = bring_up(config, path, journal, recovered, key, member.as_ref().ok())?;
     core.open_apis();
     core.open_filters();
-    let line = open_line(&mut core);
+    let line =
+        member.and_then(|member| open_line(&mut core, member)).unwrap_or_else(|error| no_line(&mut core, &error));
     let courier = line.as_ref().and_then(|_| open_courier(&mut core));
     let core = Shared::new(core);
     notify::tell("READY=1");
@@ -78,22 +80,35 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The line to the center, if this host has one. What is wrong with it is told, and stops nothing.
-fn open_line(core: &mut Core) -> Option<Line> {
-    let state = core.config.agent.state_dir.clone();
-    let opened = Enrolment::load(&state).and_then(|enrolment| {
-        let Some(enrolment) = enrolment else { return Ok(None) };
+/// What a host that has enrolled knows of the center's policy, before the line is open.
+struct Member {
+    enrolment: Enrolment,
+    replica: Replica,
+    shelf: Shelf,
+}
+
+impl Member {
+    /// Of a state folder, if its host has enrolled.
+    fn of(state: &Path) -> Result<Option<Self>, SyncError> {
+        let Some(enrolment) = Enrolment::load(state)? else { return Ok(None) };
         let mut replica = Replica::new(enrolment.key);
-        let shelf = Shelf::open(&state, &mut replica, &enrolment.groups)?;
-        let content = Delta::snapshot(replica.content());
-        core.open_center(enrolment.groups.clone(), shelf.lifted(), &content, &enrolment.name);
-        Line::new(enrolment, replica, shelf, state).map(Some)
-    });
-    opened.unwrap_or_else(|error| {
-        tracing::error!(%error, "the line to the center cannot be opened");
-        core.problems.insert("center", format!("no policy comes from the center, what is in force stays: {error}"));
-        None
-    })
+        let shelf = Shelf::open(state, &mut replica, &enrolment.groups)?;
+        Ok(Some(Self { enrolment, replica, shelf }))
+    }
+}
+
+/// The line to the center, if this host has one.
+fn open_line(core: &mut Core, member: Option<Member>) -> Result<Option<Line>, SyncError> {
+    let Some(Member { enrolment, replica, shelf }) = member else { return Ok(None) };
+    core.open_center(shelf.lifted(), &Delta::snapshot(replica.content()), &enrolment.name);
+    Line::new(enrolment, replica, shelf, core.config.agent.state_dir.clone()).map(Some)
+}
+
+/// What is wrong with the line is told, and stops nothing.
+fn no_line(core: &mut Core, error: &SyncError) -> Option<Line> {
+    tracing::error!(%error, "the line to the center cannot be opened");
+    core.problems.insert("center", format!("no policy comes from the center, what is in force stays: {error}"));
+    None
 }
 
 /// The spool, and who empties it. Without it the center hears of policy only, which is told.
@@ -121,6 +136,7 @@ fn bring_up(
     journal: Journal,
     recovered: Recovered,
     key: SipKey,
+    member: Option<&Option<Member>>,
 ) -> anyhow::Result<(Core, Rings)> {
     let setup = Setup { bpffs: config.agent.bpffs.clone(), limits: config.limits, identity_key: key };
     let (mut kernel, opened) = Kernel::open(&setup, random_key()?)?;
@@ -151,6 +167,9 @@ fn bring_up(
         let text = format!("the pinned maps were replaced ({why}): counters began again at zero");
         tracing::warn!("{text}");
         core.problems.insert("migrated", text);
+    }
+    if let Some(Some(member)) = member {
+        core.open_services(member.replica.content().base(), &member.enrolment.groups);
     }
     fill(&mut core, &opened, bypass)?;
     core.tend_hooks();

@@ -2,6 +2,7 @@
 //!
 //! In: files or folders of TOML; a center's address, its authority's certificate and a token. Out: problems with file, line and
 //! mend; plans; TOML. Never here: policy of this host alone (`block`, `allow`).
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use enforcer_common::SipKey;
 use enforcer_policy::Moment;
-use enforcer_policy::document::{Document, FileProblems};
+use enforcer_policy::document::{Base, Document, FileProblems};
 use enforcer_policy::plan::{Guard, Plan};
 use enforcer_policy::revision::Content;
 use hyper::Method;
@@ -19,6 +20,8 @@ use super::args::{CenterArgs, Globals, PolicyCommand};
 use super::enroll::{runtime, secret};
 use super::failure::Failure;
 use super::out::Out;
+use super::table::clean;
+use crate::config::{Config, FastPath};
 use crate::sync::{Server, SyncError};
 use crate::wire::Exit;
 
@@ -46,6 +49,7 @@ struct Valid {
     services: usize,
     filters: usize,
     decisions: usize,
+    left_out: BTreeSet<String>,
 }
 
 /// `policy`.
@@ -82,11 +86,25 @@ fn validate(files: &[PathBuf], out: &mut Out) -> Result<Exit, Failure> {
         services: base.services.len(),
         filters: base.filters.len(),
         decisions: document.decisions.len(),
+        left_out: left_out(base),
     };
     out.report(&valid, |valid| {
-        format!("valid: {} services, {} filters, {} decisions", valid.services, valid.filters, valid.decisions)
+        let Valid { services, filters, decisions, left_out, .. } = valid;
+        let notes: Vec<String> = left_out.iter().map(|one| format!("\nhosts will leave out {}", clean(one))).collect();
+        format!("valid: {services} services, {filters} filters, {decisions} decisions{}", notes.concat())
     })?;
     Ok(Exit::Done)
+}
+
+/// What no host of this version could carry out, in any one group.
+fn left_out(base: &Base) -> BTreeSet<String> {
+    // A host of its own services has less room, never more.
+    let host = Config {
+        fastpath: FastPath { interfaces: vec!["eth0".to_owned()], ..FastPath::default() },
+        ..Config::default()
+    };
+    let groups = std::iter::once(Vec::new()).chain(base.groups.keys().map(|group| vec![group.clone()]));
+    groups.flat_map(|groups| host.with_center(base, &groups).1).map(|one| one.to_string()).collect()
 }
 
 /// Two policies beside each other, such as those of test and production.

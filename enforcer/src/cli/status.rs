@@ -103,12 +103,14 @@ fn attachments(report: &StatusReport, colour: bool) -> Option<String> {
 }
 
 fn services(services: &[ServiceReport], colour: bool) -> Option<String> {
-    let titles = ["SERVICE", "PORTS", "INTERFACES", "MODE", ">PASS", ">OBSERVE", ">LIMIT", ">DENY", ">RESET", ">DROP"];
-    let mut grid = Grid::new(&titles, colour);
+    let titles = ["SERVICE", "FROM", "PORTS", "INTERFACES", "MODE"];
+    let verdicts = [">PASS", ">OBSERVE", ">LIMIT", ">DENY", ">RESET", ">DROP"];
+    let mut grid = Grid::new(&[&titles[..], &verdicts].concat(), colour);
     for service in services {
         let ports: Vec<String> = service.ports.iter().map(ToString::to_string).collect();
+        let (ports, interfaces) = (ports.join(","), service.interfaces.join(","));
         let mut cells =
-            vec![word(&service.name), word(ports.join(",")), word(service.interfaces.join(",")), word(&service.mode)];
+            vec![word(&service.name), word(&service.from), word(ports), word(interfaces), word(&service.mode)];
         cells.extend(Verdict::ALL.iter().map(|verdict| number(count(&service.requests, *verdict))));
         grid.cells(cells);
     }

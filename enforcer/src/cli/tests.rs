@@ -323,6 +323,7 @@ fn status() -> StatusReport {
             ports: vec![80, 8080],
             interfaces: vec!["eth0".to_owned(), "lo".to_owned()],
             mode: "enforce".to_owned(),
+            from: "file".to_owned(),
             requests: VerdictCount::list(&[1_234_567, 0, 7, 89, 0, 0]),
         }],
         decisions: PolicyCounts { intended: kinds(1_000_000, 4), installed: kinds(1_000_000, 3) },

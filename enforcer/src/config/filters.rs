@@ -12,7 +12,7 @@ use super::reader::{Report, Section, Value};
 pub type Filters = BTreeMap<String, WantedCell>;
 
 /// Stands for every filter that is not named itself.
-const EVERY: &str = "all";
+pub(super) const EVERY: &str = "all";
 
 /// Reads one table of filters.
 pub(super) fn filters(section: &Section<'_>, report: &mut Report) -> Filters {

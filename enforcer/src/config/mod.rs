@@ -4,6 +4,7 @@
 //! [`compile()`], the map operations that tell the kernel of the services. Never here: reading files, the clock, the kernel.
 //!
 //! To add a key: a field below, its default, and one `find` in the reading of its section; then a line in `example.toml`.
+mod central;
 mod compile;
 mod crowdsec;
 mod duration;
@@ -24,6 +25,7 @@ use enforcer_policy::Template;
 use enforcer_policy::reading as reader;
 use toml::de::DeTable;
 
+pub use central::LeftOut;
 pub use compile::{Compiled, SERVICES_PER_SIDE, Scene, compile};
 pub use crowdsec::CrowdSec;
 pub use duration::{DurationError, format_duration, parse_duration};
@@ -164,6 +166,8 @@ pub struct Service {
     pub notice: NoticeText,
     /// What filters may do here.
     pub filters: Filters,
+    /// The center named it; the host's file does not.
+    pub from_center: bool,
 }
 
 /// What is done with connections that are out of the ordinary.

@@ -11,13 +11,13 @@ use enforcer_policy::{Template, service_id};
 use super::compile::SERVICES_PER_SIDE;
 use super::filters::filters;
 use super::notice::notice;
-use super::places::{PLACES_PER_SIDE, fixed};
+use super::places::{PLACES_PER_SIDE, fixed, listeners};
 use super::reader::{Report, Section, Value, shown};
 use super::{Filters, IdentityRule, Manners, NoticeText, Service, Share, identity};
 
 /// What the services read so far have taken.
 #[derive(Default)]
-struct Taken {
+pub(super) struct Taken {
     names: BTreeMap<String, usize>,
     ids: BTreeMap<u32, String>,
     listeners: BTreeMap<(String, u16), Vec<(String, Service)>>,
@@ -29,16 +29,7 @@ pub(super) fn services(sections: Vec<Section<'_>>, fastpath: &[String], report: 
     let mut taken = Taken::default();
     let mut services = Vec::new();
     for section in sections {
-        if services.len() == SERVICES_PER_SIDE {
-            let what = format!("there are more than {SERVICES_PER_SIDE} services");
-            section.refuse(report, what, "join services that share their subjects and their notice");
-            break;
-        }
-        let (at, place) = (section.at(), section.place().to_owned());
-        services.push(service(section, fastpath, &mut taken, report));
-        if fixed(&services) > PLACES_PER_SIDE {
-            let what = format!("the hosts and paths of the services make more than {PLACES_PER_SIDE} places");
-            report.refuse(at, &place, what, "name fewer hosts or paths: each host counts with each path");
+        if !taken.add(section, fastpath, &mut services, report) {
             break;
         }
     }
@@ -92,6 +83,7 @@ fn service(mut section: Section<'_>, fastpath: &[String], taken: &mut Taken, rep
         identities,
         notice,
         filters,
+        from_center: false,
     };
     service.ports = section
         .need(report, "ports", "[8080]")
@@ -146,6 +138,43 @@ fn identities(section: &mut Section<'_>, taken: &mut Taken, report: &mut Report)
 }
 
 impl Taken {
+    /// What these services have taken.
+    pub(super) fn of(services: &[Service]) -> Self {
+        let mut taken = Self::default();
+        for service in services {
+            taken.ids.insert(service_id(&service.name), service.name.clone());
+            taken.watches.extend(service.identities.iter().cloned());
+            for (interface, port) in listeners(std::slice::from_ref(service)).into_keys() {
+                let sharers = taken.listeners.entry((interface.to_owned(), port)).or_default();
+                sharers.push((service.name.clone(), service.clone()));
+            }
+        }
+        taken
+    }
+
+    /// Reads one more service; false when there is no room for any other.
+    pub(super) fn add(
+        &mut self,
+        section: Section<'_>,
+        fastpath: &[String],
+        services: &mut Vec<Service>,
+        report: &mut Report,
+    ) -> bool {
+        if services.len() == SERVICES_PER_SIDE {
+            let what = format!("there are more than {SERVICES_PER_SIDE} services");
+            section.refuse(report, what, "join services that share their subjects and their notice");
+            return false;
+        }
+        let (at, place) = (section.at(), section.place().to_owned());
+        services.push(service(section, fastpath, self, report));
+        if fixed(services) > PLACES_PER_SIDE {
+            let what = format!("the hosts and paths of the services make more than {PLACES_PER_SIDE} places");
+            report.refuse(at, &place, what, "name fewer hosts or paths: each host counts with each path");
+            return false;
+        }
+        true
+    }
+
     /// Counts what is watched.
     fn watch(&mut self, rule: IdentityRule, entry: &Section<'_>, report: &mut Report) -> Option<IdentityRule> {
         const MOST: usize = WATCHES - Watchlist::BUILT_IN;

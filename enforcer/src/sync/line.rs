@@ -49,6 +49,9 @@ pub struct Held {
     pub skipped: Skipped,
     /// Decisions made on this host.
     pub local: u64,
+    /// Services and cells of the matrix that cannot be carried out here. Centers that do not know of it need not hear of none.
+    #[serde(skip_serializing_if = "is_none")]
+    pub left_out: u64,
 }
 
 /// Decisions of the center that are not in force here.
@@ -188,6 +191,11 @@ impl Line {
         https.ask(Method::POST, "/v1/agent/ack", body, PATIENCE).await?;
         Ok(())
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The default gateways of IPv4, which no decision should cut off.

@@ -87,6 +87,8 @@ pub struct ServiceReport {
     pub interfaces: Vec<String>,
     /// `enforce` or `observe`.
     pub mode: String,
+    /// Who named it: `file` or `center`.
+    pub from: String,
     /// What happened to its requests.
     pub requests: Vec<VerdictCount>,
 }
