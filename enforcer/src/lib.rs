@@ -10,7 +10,7 @@
 //! and is the only room that reads the wall clock; `sync` brings signed policy from the center, and writes none; `spool` keeps
 //! what the center is to be told; `crowdsec` reads what a CrowdSec says. An arrow points
 //! only forward: nothing in `kernel` knows `agent`. What calls say is read in a crate of its own, `enforcer-insight`;
-//! `filters` is where its filters run.
+//! `filters` is where its filters run; `report` is a month of all this on one page.
 pub mod agent;
 pub mod apply;
 pub mod cli;
@@ -21,6 +21,7 @@ pub mod filters;
 pub mod kernel;
 pub mod metrics;
 pub mod replay;
+pub mod report;
 pub mod spool;
 pub mod store;
 pub mod sync;

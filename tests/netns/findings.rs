@@ -36,6 +36,9 @@ fn who_walks_through_accounts_is_refused_by_itself() {
     assert_eq!(lab.agent.metric("enforcer_findings_decided_total", &[]), Some(1.0));
     let shown = lab.agent.done(&["findings", "show", id]);
     assert!(shown.contains("API1:2023") && !shown.contains("walker"), "{shown}");
+    let page = lab.agent.done(&["report"]);
+    assert!(page.contains("API1:2023") && page.contains(&format!("decision {decision}")), "{page}");
+    assert!(page.ends_with("</html>\n") && !page.contains("walker"), "{page}");
 
     // A restart forgets neither the finding nor what it led to.
     lab.agent.stop();
@@ -45,6 +48,12 @@ fn who_walks_through_accounts_is_refused_by_itself() {
     lab.agent.done(&["unblock", decision]);
     lab.agent.done(&["findings", "except", id, "--reason", "a test"]);
     assert!(lab.findings().iter().all(|one| one["id"] != id));
+    let report = lab.agent.json(&["report"]);
+    assert_eq!(
+        (&report["exceptions"][0]["filter"], &report["exceptions"][0]["reason"]),
+        (&"walking".into(), &"a test".into())
+    );
+    assert_eq!(lab.agent.cli(&["report", "--month", "2026-13"]).code, Some(2));
 }
 
 /// Given filters that only observe. When passwords are tried. Then it is found, nobody is refused, and a person decides with one

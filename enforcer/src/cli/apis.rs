@@ -29,7 +29,7 @@ pub(super) fn apis(args: ApisArgs, globals: &Globals, out: &mut Out) -> Result<E
 }
 
 /// The inventory, part by part.
-fn inventory(service: Option<&str>, globals: &Globals) -> Result<Inventory, Failure> {
+pub(super) fn inventory(service: Option<&str>, globals: &Globals) -> Result<Inventory, Failure> {
     let mut client = Client::open(globals)?;
     client.send(&Request::Apis(service.map(str::to_owned)))?;
     let mut bytes = Vec::new();

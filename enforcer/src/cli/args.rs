@@ -13,7 +13,7 @@ use enforcer_common::SubjectKind;
 use super::decide_args::word_of;
 pub(super) use super::decide_args::{AllowArgs, BlockArgs, Target, UnblockArgs, ValueArgs};
 pub(super) use super::find_args::{
-    ApisArgs, ApisCommand, FilterCommand, FiltersArgs, FindingCommand, FindingsArgs, ReplayArgs,
+    ApisArgs, ApisCommand, FilterCommand, FiltersArgs, FindingCommand, FindingsArgs, ReplayArgs, ReportArgs,
 };
 pub(super) use super::fleet_args::{CenterArgs, EnrollArgs, FleetCommand, FleetEventsArgs, PolicyCommand};
 use crate::config::parse_duration;
@@ -90,6 +90,8 @@ pub enum Command {
     Fleet(FleetCommand),
     /// Show a recorded capture to the filters, and to two policies: what would have been noticed and refused
     Replay(ReplayArgs),
+    /// Write a month of this host as a page that prints well: changes, findings, decisions, who approved what
+    Report(ReportArgs),
     /// Follow requests and their answers: who, what, verdict, status, time, size
     Requests(EventsArgs),
     /// List decisions

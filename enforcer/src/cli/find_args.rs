@@ -1,4 +1,4 @@
-//! The arguments of `apis`, `filters`, `findings` and `replay`: what calls say, and what is noticed about them.
+//! The arguments of `apis`, `filters`, `findings`, `replay` and `report`: what calls say, and what is noticed about them.
 //!
 //! In: the words of the shell. Out: typed arguments without meaning. Never here: values judged.
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueHint};
 use enforcer_insight::findings::FindingId;
 
 use crate::config::parse_duration;
+use crate::report::Month;
 
 /// `replay`.
 #[derive(Args, Clone, Debug)]
@@ -21,6 +22,17 @@ pub struct ReplayArgs {
     /// The secret that tokens are digested with, so that digests are those of a host or fleet
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub identity_key: Option<PathBuf>,
+}
+
+/// `report`.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
+    /// The month, in UTC [default: this one]
+    #[arg(long, value_name = "YYYY-MM")]
+    pub month: Option<Month>,
+    /// Where it is written [default: standard output]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
 }
 
 /// `apis`.

@@ -45,6 +45,9 @@ pub(super) fn findings(args: &FindingsArgs, globals: &Globals, out: &mut Out) ->
 
 fn list(args: &FindingsArgs, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     let page = page(globals, args.service.clone(), None, args.limit.unwrap_or(SHOWN))?;
+    if !page.exceptions.is_empty() {
+        out.note(format_args!("{} excepted; -o json and enforcer report show them", page.exceptions.len()));
+    }
     if page.findings.is_empty() && out.format == Format::Table {
         out.note("no findings");
         return Ok(Exit::Done);
@@ -57,7 +60,12 @@ fn list(args: &FindingsArgs, globals: &Globals, out: &mut Out) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn page(globals: &Globals, service: Option<String>, id: Option<u64>, limit: u32) -> Result<FindingsPage, Failure> {
+pub(super) fn page(
+    globals: &Globals,
+    service: Option<String>,
+    id: Option<u64>,
+    limit: u32,
+) -> Result<FindingsPage, Failure> {
     let text: String = Client::open(globals)?.call(&Request::Findings { service, id, limit })?;
     serde_json::from_str(&text).map_err(|error| Failure::Output(error.into()))
 }

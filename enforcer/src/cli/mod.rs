@@ -31,6 +31,7 @@ mod manual;
 mod out;
 mod policy;
 mod replay;
+mod report;
 mod requests;
 mod status;
 mod support;
@@ -100,6 +101,7 @@ fn dispatch(cli: Cli, out: &mut Out) -> Result<Exit, Failure> {
         Command::Findings(args) => findings::findings(&args, &globals, out),
         Command::Fleet(command) => fleet::fleet(&command, &globals, out),
         Command::Replay(args) => replay::run(&args, &globals, out),
+        Command::Report(args) => report::report(&args, &globals, out),
         Command::Requests(args) => requests::requests(&args, &globals, out),
         Command::List(args) => list::list(args, &globals, out),
         Command::Man(args) => manual::man(&args, out),

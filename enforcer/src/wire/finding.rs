@@ -1,6 +1,6 @@
 //! Filters and findings, as they are told. In: what the agent knows of them. Out: flat records. Never here: raw identities.
 use enforcer_insight::filters::{Entry, Status};
-use enforcer_insight::findings::Finding;
+use enforcer_insight::findings::{Exception, Finding};
 use enforcer_policy::DecisionId;
 use serde::{Deserialize, Serialize};
 
@@ -71,4 +71,6 @@ pub struct FindingsPage {
     pub findings: Vec<FindingReport>,
     /// How many there are.
     pub total: u64,
+    /// What was said to be all right.
+    pub exceptions: Vec<Exception>,
 }

@@ -271,7 +271,8 @@ impl Core {
         };
         let found: Vec<&Finding> = self.watch.findings.iter().filter(wanted).collect();
         let findings = found.iter().copied().take(limit.min(MOST_TOLD) as usize).map(report).collect();
-        let page = FindingsPage { findings, total: found.len() as u64 };
+        let exceptions = self.watch.findings.exceptions().iter().cloned().collect();
+        let page = FindingsPage { findings, total: found.len() as u64, exceptions };
         serde_json::to_string(&page).map_err(|error| Trouble::new(Exit::Failed, error.to_string(), ""))
     }
 
