@@ -1,4 +1,4 @@
-//! Judges texts. In: lines on the standard input, each a value of a query. Out: for each line the classes it hits with their
+//! Judges texts. In: lines on the standard input, each a value of a query; with `--json`, each a value as a string of JSON. Out: for each line the classes it hits with their
 //! confidence and rules, a tab, and the line. Never here: requests.
 #![expect(clippy::print_stdout, reason = "a program that prints")]
 use std::io::{BufRead as _, stdin};
@@ -9,8 +9,10 @@ use enforcer_insight::injection::{Hit, judge_value};
 
 fn main() {
     let coding = if std::env::args().any(|argument| argument == "--encoded") { Coding::Form } else { Coding::Plain };
+    let json = std::env::args().any(|argument| argument == "--json");
     for line in stdin().lock().split(b'\n').map_while(Result::ok) {
-        let readings = readings(&Bytes::copy_from_slice(&line), coding);
+        let text = if json { serde_json::from_slice::<String>(&line).ok().map(String::into_bytes) } else { None };
+        let readings = readings(&Bytes::copy_from_slice(text.as_ref().unwrap_or(&line)), coding);
         let hits = judge_value(&Value { place: Place::Query, name: "q".into(), readings });
         let shown: Vec<String> = hits.iter().map(show).collect();
         println!("{}\t{}", shown.join(" "), String::from_utf8_lossy(&line));

@@ -166,10 +166,16 @@ pub(super) struct Eyes {
     seed: Seed,
     templates: Templates,
     spots: Book<Arc<Spot>>,
-    crowds: Book<Crowd>,
+    crowds: Crowds,
     placed: Placed,
     objects: Vec<Object>,
     text: String,
+}
+
+/// Who is served at which address.
+struct Crowds {
+    addresses: Book<Crowd>,
+    regulars: Book<Regular>,
 }
 
 /// Who was served at an address.
@@ -179,10 +185,16 @@ struct Crowd {
     people: Distinct<1>,
 }
 
+/// How often a device was served at an address, and since when.
+struct Regular {
+    since: Moment,
+    served: u8,
+}
+
 impl Eyes {
     pub(super) fn new(seed: Seed) -> Self {
         let (templates, placed, objects, text) = (Templates::new(SPOTS), Placed::default(), Vec::new(), String::new());
-        let (spots, crowds) = (Book::new(SPOTS), Book::new(CROWDS));
+        let (spots, crowds) = (Book::new(SPOTS), Crowds::new());
         Self { seed, templates, spots, crowds, placed, objects, text }
     }
 
@@ -204,7 +216,7 @@ impl Eyes {
             attempt,
             claims,
         };
-        seen.is_crowded = is_crowded(&mut self.crowds, &seen);
+        seen.is_crowded = self.crowds.count(&seen);
         seen.consumer = CONSUMERS.iter().find_map(|kind| seen.party(*kind)).unwrap_or_else(|| seen.address());
         seen
     }
@@ -245,20 +257,43 @@ impl Eyes {
     }
 }
 
-/// Counts who is served at the address of a call; true when these are several.
-fn is_crowded(crowds: &mut Book<Crowd>, seen: &Seen<'_>) -> bool {
-    let address = seen.address().key;
-    let served = !seen.call.is_refused() && seen.call.status().is_some_and(|status| status < 300);
-    let person = seen.key(SubjectKind::User).or_else(|| seen.key(SubjectKind::Session)).filter(|_| served);
-    let Some(person) = person else {
-        return crowds.peek(address).is_some_and(|crowd| crowd.people.count() >= CROWD);
-    };
-    let crowd = crowds.entry(address);
-    if crowd.window.turn(seen.now(), DAY) {
-        crowd.people = Distinct::default();
+impl Crowds {
+    fn new() -> Self {
+        Self { addresses: Book::new(CROWDS), regulars: Book::new(REGULARS) }
     }
-    crowd.people.add(person);
-    crowd.people.count() >= CROWD
+
+    /// Counts who is served at the address of a call; true when these are several.
+    fn count(&mut self, seen: &Seen<'_>) -> bool {
+        let address = seen.address().key;
+        let served = !seen.call.is_refused() && seen.call.status().is_some_and(|status| status < 300);
+        let person = if served { self.person(address, seen) } else { None };
+        let Some(person) = person else {
+            return self.addresses.peek(address).is_some_and(|crowd| crowd.people.count() >= CROWD);
+        };
+        let crowd = self.addresses.entry(address);
+        if crowd.window.turn(seen.now(), DAY) {
+            crowd.people = Distinct::default();
+        }
+        crowd.people.add(person);
+        crowd.people.count() >= CROWD
+    }
+
+    /// Whoever the server knows, or a device that has been served there for a while: names of devices are made up in no time.
+    fn person(&mut self, address: u64, seen: &Seen<'_>) -> Option<u64> {
+        let known = seen.key(SubjectKind::User).or_else(|| seen.key(SubjectKind::Session));
+        if known.is_some() {
+            return known;
+        }
+        let device = seen.key(SubjectKind::Device)?;
+        let key = seen.seed.words(address, device);
+        let regular = self.regulars.entry_with(key, || Regular { since: seen.now(), served: 0 });
+        regular.served = regular.served.saturating_add(1);
+        (regular.served >= OFTEN && regular.since.until(seen.now()) >= A_WHILE).then_some(device)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.addresses.held_bytes() + self.regulars.held_bytes()
+    }
 }
 
 impl Spot {
@@ -291,6 +326,11 @@ const HIDDEN: &str = "…";
 const CROWDS: usize = 32_768;
 /// People that are several.
 const CROWD: u32 = 3;
+/// Devices whose visits are counted.
+const REGULARS: usize = 16_384;
+/// Answers, and the time between the first and the last, after which a device is somebody.
+const OFTEN: u8 = 8;
+const A_WHILE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 /// Endpoints whose texts are shared.
 const SPOTS: usize = 4_096;

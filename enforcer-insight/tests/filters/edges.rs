@@ -1,5 +1,5 @@
 //! Clean traffic that looks like an attack, and attackers among clean users: nobody clean is refused without a person.
-use enforcer_insight::findings::Finding;
+use enforcer_insight::findings::{Finding, Suggestion};
 
 use super::attacks::AGENT;
 use super::simulation::{Outcome, play};
@@ -77,6 +77,28 @@ fn a_crowd_does_not_lose_its_address() {
     }
     assert!(outcome.findings.iter().all(|finding| finding.suggestion.is_none()), "{found:?}");
     assert_eq!(decided(&outcome), Vec::<String>::new());
+}
+
+/// Given a household whose devices alone are known, when one of them guesses passwords, then it goes and the address stays; where devices
+/// appeared a moment ago, nobody else is harmed, and the address goes.
+#[test]
+fn devices_that_come_again_make_a_crowd() {
+    for (apart, loses_the_address) in [(9_000, false), (100, true)] {
+        let mut world = World::new(9);
+        for step in 0..36_u64 {
+            let who = Who { device: 0x500 + step % 4, address: 91, agent: "shop/1", ..Who::default() };
+            world.call(step * apart, &who, &get("/accounts"));
+        }
+        let attacker = Who { device: 0x900, address: 91, agent: AGENT, ..Who::default() };
+        for step in 0..60 {
+            world.call(400_000 + step * 300, &attacker, &login(false, 1_000 + step, &format!("leak{step}"), false));
+        }
+        let outcome = play(&world.finish());
+        let of_address = |one: &Suggestion| one.subject.token().is_none();
+        let suggested: Vec<Suggestion> = outcome.findings.iter().filter_map(|one| one.suggestion.clone()).collect();
+        assert_eq!(suggested.iter().any(of_address), loses_the_address, "{suggested:?}");
+        assert!(suggested.iter().any(|one| !of_address(one)), "{suggested:?}");
+    }
 }
 
 /// Given a phone with two programs that moves between networks, when both use one session, then nothing is stolen.

@@ -13,7 +13,7 @@ use enforcer_common::SubjectKind;
 use super::decide_args::word_of;
 pub(super) use super::decide_args::{AllowArgs, BlockArgs, Target, UnblockArgs, ValueArgs};
 pub(super) use super::find_args::{
-    ApisArgs, ApisCommand, FilterCommand, FiltersArgs, FindingCommand, FindingsArgs, ReplayArgs, ReportArgs,
+    ApisArgs, ApisCommand, DrillArgs, FilterCommand, FiltersArgs, FindingCommand, FindingsArgs, ReplayArgs, ReportArgs,
 };
 pub(super) use super::fleet_args::{CenterArgs, EnrollArgs, FleetCommand, FleetEventsArgs, PolicyCommand};
 use crate::config::parse_duration;
@@ -77,6 +77,8 @@ pub enum Command {
     Detach(DetachArgs),
     /// Show what this kernel can do, and what is degraded and why
     Doctor,
+    /// Play an attack in namespaces of its own, and see it found, decided on and refused (root)
+    Drill(DrillArgs),
     /// Make this host one of a center's
     Enroll(EnrollArgs),
     /// Follow refusals and observations as they happen

@@ -77,6 +77,14 @@ pub enum Failure {
         /// Why not.
         source: enforcer_insight::inventory::SpecError,
     },
+    /// A drill could not be played.
+    #[error("the drill {name} could not be played: {source}")]
+    Drill {
+        /// Which.
+        name: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
     /// The agent speaks another version of the protocol.
     #[error("the agent is release {agent} and speaks protocol {theirs}; this is {ours}")]
     Stranger {
@@ -143,6 +151,7 @@ impl Failure {
             }
             Self::Agent(_)
             | Self::Center(_)
+            | Self::Drill { .. }
             | Self::File { .. }
             | Self::Frame(_)
             | Self::HungUp
@@ -171,6 +180,7 @@ impl Failure {
             }
             Self::Usage { hint, .. } => hint,
             Self::Specification { .. } => "OpenAPI 3.0 and 3.1 are read, as YAML or JSON",
+            Self::Drill { .. } => "it needs root, ip and nsenter; enforcer doctor says what this kernel can do",
             Self::Center(_) => "see docs/CENTER.md",
             Self::Policy(_) => "mend the files and run: enforcer policy validate",
             Self::Agent(_) | Self::Closed | Self::File { .. } | Self::Output(_) | Self::Refused(_) => "",

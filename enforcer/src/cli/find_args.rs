@@ -1,4 +1,4 @@
-//! The arguments of `apis`, `filters`, `findings`, `replay` and `report`: what calls say, and what is noticed about them.
+//! The arguments of `apis`, `drill`, `filters`, `findings`, `replay` and `report`: what calls say, and what is noticed about them.
 //!
 //! In: the words of the shell. Out: typed arguments without meaning. Never here: values judged.
 use std::path::PathBuf;
@@ -22,6 +22,16 @@ pub struct ReplayArgs {
     /// The secret that tokens are digested with, so that digests are those of a host or fleet
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub identity_key: Option<PathBuf>,
+}
+
+/// `drill`.
+#[derive(Args, Clone, Debug)]
+pub struct DrillArgs {
+    /// Which [default: all, one after the other]
+    pub name: Option<String>,
+    /// Say which there are
+    #[arg(long, conflicts_with = "name")]
+    pub list: bool,
 }
 
 /// `report`.

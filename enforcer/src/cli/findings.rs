@@ -66,7 +66,17 @@ pub(super) fn page(
     id: Option<u64>,
     limit: u32,
 ) -> Result<FindingsPage, Failure> {
-    let text: String = Client::open(globals)?.call(&Request::Findings { service, id, limit })?;
+    page_at(&mut Client::open(globals)?, service, id, limit)
+}
+
+/// The same of an agent that is spoken with already.
+pub(super) fn page_at(
+    client: &mut Client,
+    service: Option<String>,
+    id: Option<u64>,
+    limit: u32,
+) -> Result<FindingsPage, Failure> {
+    let text: String = client.call(&Request::Findings { service, id, limit })?;
     serde_json::from_str(&text).map_err(|error| Failure::Output(error.into()))
 }
 

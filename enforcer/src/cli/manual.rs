@@ -141,7 +141,10 @@ const fn meaning(exit: Exit) -> &'static str {
 
 const GROUPS: &[(&str, &[&str])] = &[
     ("Decide", &["block", "unblock", "list", "allow", "bypass"]),
-    ("Look", &["status", "why", "events", "requests", "top", "apis", "findings", "filters", "replay", "report"]),
+    (
+        "Look",
+        &["status", "why", "events", "requests", "top", "apis", "findings", "filters", "replay", "report", "drill"],
+    ),
     ("Run", &["run", "reload", "doctor", "support", "detach"]),
     ("Fleet", &["policy", "fleet", "enroll"]),
     ("Set up", &["config", "completions", "man"]),

@@ -14,6 +14,7 @@ mod config;
 mod decide_args;
 mod decisions;
 mod doctor;
+mod drill;
 mod enroll;
 mod events;
 mod failure;
@@ -95,6 +96,7 @@ fn dispatch(cli: Cli, out: &mut Out) -> Result<Exit, Failure> {
         Command::Config(args) => config::config(args, &globals, out),
         Command::Detach(args) => local::detach(args, &globals, out),
         Command::Doctor => doctor::doctor(&globals, out),
+        Command::Drill(args) => drill::drill(&args, &globals, out),
         Command::Enroll(args) => enroll::enroll(&args, &globals, out),
         Command::Events(args) => events::events(&args, &globals, out),
         Command::Filters(args) => findings::filters(&args, &globals, out),
