@@ -6,8 +6,9 @@
 use std::sync::LazyLock;
 
 use super::evidence::Evidence;
+use super::pasted::{is_shown, words};
 use super::pattern::{Pattern, Rule, Rules};
-use super::text::Text;
+use super::text::{Text, prose};
 
 /// What speaks for a command.
 pub(super) fn judge(text: &Text<'_>) -> Evidence {
@@ -16,7 +17,12 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
     for reading in std::iter::once(&text.lower[..]).chain(plain.as_deref()) {
         shell(reading, &mut evidence);
         let weigh = |weight: u8, at: usize| {
-            if super::text::prose(reading.get(..at).unwrap_or_default()) >= 3 { weight / 2 } else { weight }
+            let before = reading.get(..at).unwrap_or_default();
+            match () {
+                () if is_shown(reading, at) => weight / 3,
+                () if prose(before) >= 2 || words(before) >= 3 => weight / 2,
+                () => weight,
+            }
         };
         CODE.add(reading, &mut evidence, weigh);
     }
@@ -37,10 +43,22 @@ fn shell(reading: &[u8], evidence: &mut Evidence) {
         let named = at == 0 && reading.first() == Some(&b'/') && !reading.contains(&b' ');
         let quoted = named || fenced && is_spoken_around(reading, at);
         let piped = reading.get(at).is_some_and(|sign| b"|;&".contains(sign)) && is_line(before);
-        let spoken = quoted || piped || super::text::prose(before) >= 3 || words(before) >= 4;
+        let spoken = quoted
+            || piped
+            || is_shown(reading, at)
+            || prose(before) >= 2
+            || words(before) >= 3
+            || is_entity(reading, at);
         if spoken || (listed && weight < 80) { weight / 3 } else { weight }
     });
     end_rule(reading, listed, evidence);
+}
+
+/// True for a semicolon that ends a reference of HTML.
+fn is_entity(text: &[u8], at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    let name = before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'#').count();
+    text.get(at) == Some(&b';') && (2..9).contains(&name) && before.get(before.len() - name - 1) == Some(&b'&')
 }
 
 /// A short command at the very end. Lists of names end so too: there a name stands right before the sign.
@@ -53,7 +71,7 @@ fn end_rule(reading: &[u8], listed: bool, evidence: &mut Evidence) {
         matches!(reading.get(at), Some(b';' | b'|')) && reading.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
     let fenced = reading.get(at) == Some(&b'`') && is_spoken_around(reading, at);
     let named = joined && tight;
-    if !(named || fenced || super::text::prose(before) >= 2 || words(before) >= 4) {
+    if !(named || fenced || is_shown(reading, at) || prose(before) >= 2 || words(before) >= 3) {
         evidence.add("command-at-end", 66, reading, at);
     }
 }
@@ -66,18 +84,13 @@ fn is_spoken_around(text: &[u8], at: usize) -> bool {
     words(before) >= 2 || (behind.starts_with(b" ") && behind.get(1).is_some_and(u8::is_ascii_alphabetic))
 }
 
-/// Words between blanks.
-fn words(text: &[u8]) -> usize {
-    text.split(u8::is_ascii_whitespace).filter(|word| word.len() > 1).count()
-}
-
 /// A line that somebody shows, with or without the prompt: it begins with a command of its own.
 fn is_line(before: &[u8]) -> bool {
     static LINE: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(LINES));
     LINE.matches(before)
 }
 
-const LINES: &str = r"^(?:\S*[$\#]\s+)?(?:ls|cat|ps|grep|find|curl|du|df|dmesg|history|git|docker|kubectl|journalctl|sudo|cd|npm|npx|yarn|make|cargo|go|pip|apt|export|mkdir|for|if|while)\s";
+const LINES: &str = r"^(?:\S*[$\#:%]\s+)?(?:ls|cat|sort|top|uniq|tail|head|lspci|lsusb|dpkg|adb|awk|sed|cut|wc|echo|env|mount|ip|ss|netstat|tar|which|rpm|brew|ps|grep|find|curl|du|df|dmesg|history|git|docker|kubectl|journalctl|sudo|cd|npm|npx|yarn|make|cargo|go|pip|apt|export|mkdir|for|if|while)\s";
 
 /// Three parts or more of single words with the same sign between them: a list, a table, a query.
 fn is_list(text: &[u8]) -> bool {
@@ -94,10 +107,11 @@ fn is_list(text: &[u8]) -> bool {
 
 /// As a shell takes it: without quotes inside of words, backslashes, carets and empty variables; `None` when that changes nothing.
 fn plainer(text: &[u8]) -> Option<Vec<u8>> {
-    let strange = text.windows(2).any(|two| {
-        let inside = matches!(two[1], b'\'' | b'"' | b'\\' | b'^' | b'`') && two[0].is_ascii_alphanumeric();
-        inside || two[0] == b'\\' || matches!(two, b"$@" | b"$*" | b"${" | b"$i" | b"$1" | b"$9" | b"$u")
-    });
+    let strange = text.windows(3).any(|three| three == b"$()")
+        || text.windows(2).any(|two| {
+            let inside = matches!(two[1], b'\'' | b'"' | b'\\' | b'^' | b'`') && two[0].is_ascii_alphanumeric();
+            inside || two[0] == b'\\' || matches!(two, b"$@" | b"$*" | b"$'" | b"${" | b"$i" | b"$1" | b"$9" | b"$u")
+        });
     strange.then(|| stripped(text))
 }
 
@@ -108,6 +122,8 @@ fn stripped(text: &[u8]) -> Vec<u8> {
         if let Some(blank) = BLANKS.iter().find(|begin| begins(begin)) {
             out.push(b' ');
             rest = rest.get(blank.len()..).unwrap_or_default();
+        } else if let [b'$', b'{', b'a'..=b'z', b'}', ..] = rest {
+            rest = rest.get(4..).unwrap_or_default();
         } else if let Some(nothing) = NOTHINGS.iter().find(|begin| begins(begin)) {
             rest = rest.get(nothing.len()..).unwrap_or_default();
         } else {
@@ -121,14 +137,14 @@ fn stripped(text: &[u8]) -> Vec<u8> {
 }
 
 const BLANKS: [&str; 6] = ["${ifs%??}", "${ifs}$9", "${ifs}", "$ifs$9", "$ifs", "%09"];
-const NOTHINGS: [&str; 8] = ["$@", "$*", "$9", "$1", "$u", "$()", "``", "\\\n"];
+const NOTHINGS: [&str; 9] = ["$'", "$@", "$*", "$9", "$1", "$u", "$()", "``", "\\\n"];
 
-const ENDS: &str = r"(?:[;|\n]|\|\||&&|^\s*&|`|\$\()[\s(]*(?:id|ls|dir|ps|pwd|env|df|uptime|ver|sh|arp|set)\s*(?:[;&`)\#'\x22}\n]|\\n|//|\|\||\|\s*['\x22]?\s*$|$)";
+const ENDS: &str = r"[\w.]&(?:env|ver)&?$|(?:[;|\n]|\|\||&&|^\s*&|`|\$\()[\s(]*(?:id|ls|dir|ps|pwd|env|df|uptime|ver|sh|arp|set)\s*(?:[;&`)\#'\x22}\n]|\\n|//|\|\||\|\s*['\x22]?\s*$|$)";
 
 /// What shells begin commands behind, blanks and a folder.
 macro_rules! begin {
     () => {
-        r"(?:[;|\n\r`\x00]|&|\$\(|[<>]\(|\$\{)[\s({'\x22!@+]*(?:\w{1,10}=\S{0,20}\s+)?(?:/?(?:[a-z0-9_.?*~-]+/){0,4})"
+        r"(?:[;|\n\r`\x00]|&|\$\(|[<>]\(|\$\{)[\s({'\x22!@+]*(?:\w{1,10}=\S{0,20}\s+)?(?:(?:env|exec|command|builtin|nohup|time|then|do|else|!|if|until|while|nice(?:\s+-n\s*\d+)?)\s+){0,2}(?:/?(?:[a-z0-9_.?*~-]+/){0,4})"
     };
 }
 /// Commands whose names are no English words.
@@ -136,26 +152,26 @@ macro_rules! sure {
     () => {
         r"(?:whoami|uname|netsh|sysinfo|ifconfig|ipconfig|netstat|nslookup|wget|curl|systeminfo|tasklist|powershell|pwsh|phpinfo|printenv|certutil|bitsadmin|
         echo|tac|nc|ncat|netcat|cmd|bash|zsh|ksh|busybox|chmod|chown|useradd|adduser|sudo|crontab|tcpdump|traceroute|tracert|rundll32|regsvr32|mshta|
-        wmic|xxd|base64|awk|gawk|sed|socat|mkfifo|nmap|lsof|printf|hostname|getent|lsb_release|mknod|nohup|telnet|tftp|qwinsta|gpresult|vssadmin|cscript|wscript|egrep|grep|fgrep|xargs|tee|rmdir|mkdir|usleep)"
+        wmic|openssl|schtasks|msiexec|pcalua|irm|ip\s+a(?:ddr)?|test-connection|invoke-\w+|iwr|iex|(?:start|stop|get|set|new|remove|write|out|add|resolve)-(?:sleep|content|childitem|process|item|location|object|command|host|output|file|service|dnsname|wmiobject|ciminstance)|xxd|base64|awk|gawk|sed|socat|mkfifo|nmap|lsof|printf|hostname|getent|lsb_release|mknod|nohup|telnet|tftp|qwinsta|gpresult|vssadmin|cscript|wscript|egrep|grep|fgrep|xargs|tee|rmdir|mkdir|usleep)"
     };
 }
 /// Commands whose names are.
 macro_rules! words {
     () => {
         r"(?:cat|id|ls|dir|ping6?|sleep|type|set|ps|pwd|w|who|env|find|head|tail|more|less|sort|cut|touch|rm|mv|cp|kill|date|time|host|net|arp|route|last|df|du|
-        mount|test|python[\d.]*|perl|ruby|php|node|java|sh|cd|copy|del|start|mail|dig|reg|ssh|scp|ftp|timeout|wc|nl|uptime|halt|reboot|shutdown|history|rev|od|export|exec|eval|source|script|diff|tar|zip|gcc|man|vi|ed|lua|read|passwd|su|dd|ln|stat|file|split|join|paste|service|systemctl|lynx|links|get|rundll|ver|vol|attrib|query|tr|uniq|dmesg|locate|finger)"
+        mount|test|python[\d.]*|perl|ruby|php|node|java|sh|cd|copy|del|start|mail|dig|reg|ssh|scp|ftp|timeout|wc|nl|uptime|halt|reboot|shutdown|history|rev|od|export|exec|eval|source|script|diff|tar|zip|gcc|man|vi|ed|lua|read|passwd|su|dd|ln|stat|split|join|paste|service|systemctl|lynx|links|get|rundll|ver|vol|attrib|query|tr|uniq|dmesg|locate|finger|groups|mount|docker|git|alias|trap)"
     };
 }
 
 static CODE: LazyLock<Rules> = LazyLock::new(|| Rules::new(&PROGRAMS));
 
-const SHELL: [Rule; 16] = [
+const SHELL: [Rule; 18] = [
     (
         "command-on-target",
         75,
         concat!(
             begin!(),
-            r"[a-z0-9_.-]{2,20}\s[^;|&]{0,60}(?:/etc/(?:passwd|shadow|hosts|group)|/proc/self|<\s*/|\.ssh/|\.bash_history)"
+            r"[a-z0-9_.-]{2,20}\s[^;|&]{0,60}(?:/etc/(?:passwd|shadow|hosts|group)|/proc/self|<\s*/(?:etc|proc|dev|var|home|root|tmp)/|\.ssh/|\.bash_history)"
         ),
     ),
     ("command-behind-sign", 80, concat!(begin!(), sure!(), r"(?:\.exe)?(?:[\s;|&<>`)'\x22}\\$\#%]|//|$)")),
@@ -192,7 +208,11 @@ const SHELL: [Rule; 16] = [
         88,
         r"/dev/(?:tcp|udp)/|\bnc(?:at)?(?:\.\w+)?\s+(?:\S+\s+){0,4}-[a-z]*[ec]\b|bash\s+-i|mkfifo\s|>&\s*/dev/|0<&196|\|\s*(?:/bin/)?(?:ba|z|k|da)?sh\s*(?:$|[;&|'\x22)`-])|-e\s+/bin/",
     ),
-    ("command-substring", 78, r"\$\{\w+:\d+:\d+\}|\$\{\w+%%|\$\{\w+\#\#|<<<|\$'\\x|\$\(\(|\$0\b.*<<|\b\w+=\w+;\s*\$\w"),
+    (
+        "command-substring",
+        78,
+        r"\$\{\w+:\d+:\d+\}|\$\{\w+%%|\$\{\w+\#\#|(?:^|[^<])<<<\s*[\w'\x22$(]|\$'\\x|\$\(\(|\$0\b.*<<|\b\w+=\w+;\s*\$\w",
+    ),
     (
         "command-windows",
         75,
@@ -209,8 +229,22 @@ const SHELL: [Rule; 16] = [
         62,
         r"^\s*(?:whoami|ifconfig|ipconfig|netstat\s+-\w+|uname\s+-\w|cat\s+/\S+|ls\s+-[a-z]+(?:\s+/\S*)?|type\s+(?:%\w+%|c:|\\)\S*|net\s+user|id\s*;.*)\s*$",
     ),
-    ("command-download", 70, r"(?:wget|curl)\s+(?:-\S+\s+(?:\S+\s+)?)*https?://\S+\s*(?:[|;&>]|-o\s|$)"),
+    (
+        "command-download",
+        70,
+        r"(?:wget|curl)\s+(?:-\S+\s+(?:\S+\s+)?)*https?://[^\s|;>]+(?:\s*[|;>]|\s+&|\s+-o\s|\s*$)",
+    ),
     ("command-shock", 95, r"\(\s*\)\s*\{\s*(?::|_|[^}]{0,20})\s*;?\s*\}\s*(?:;|>)"),
+    (
+        "command-option",
+        85,
+        r"--(?:checkpoint-action=exec|use-compress-program=|to-command=|rsh=|upload-pack=)|-oproxycommand=",
+    ),
+    (
+        "command-windows-script",
+        82,
+        r"%\w+:~-?\d+(?:,-?\d+)?%|\bcall\s+%\w+%|\bfor\s+/[a-z]\s.{0,40}%\w\s+in\s*\(|[;|&]\s*&?\s*\(\s*'[^']{1,20}'\s*\+|\|\s*iex\b",
+    ),
     ("command-fork", 85, r":\(\)\s*\{\s*:\s*\|"),
 ];
 
@@ -250,7 +284,7 @@ const PROGRAMS: [Rule; 12] = [
     (
         "code-variable-call",
         80,
-        r"\$\{\s*@?(?:print|phpinfo|system|eval|exec|passthru|die|sleep)\s*[({]|\{\$\{|\$_(?:get|post|request|cookie|server)\s*\[",
+        r"\$\{\s*@?(?:print|phpinfo|system|eval|exec|passthru|die|sleep)\s*[({]|\{\$\{|\b(?:system|exec|eval|assert|passthru|popen|include|require|unserialize|call_user_func|create_function)\b[^;]{0,30}\$_(?:get|post|request|cookie|server)\s*\[|`\s*\$_(?:get|post|request|cookie)",
     ),
     (
         "code-ruby",
@@ -265,7 +299,7 @@ const PROGRAMS: [Rule; 12] = [
     (
         "code-files",
         70,
-        r"\b(?:file_get_contents|file_put_contents|readfile|show_source|highlight_file|fopen|include|require|include_once|require_once)\s*\(?\s*['\x22](?:/|https?:|php:|data:|\.\.)",
+        r"\b(?:file_get_contents|file_put_contents|readfile|show_source|highlight_file|fopen|include_once|require_once|(?:^|[^\#\w])(?:include|require))\s*\(?\s*['\x22](?:/|https?:|php:|data:|\.\.)",
     ),
     (
         "code-windows",

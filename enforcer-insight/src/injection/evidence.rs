@@ -37,6 +37,11 @@ impl Evidence {
         shown
     }
 
+    /// True when this rule alone fired.
+    pub(super) fn is_only(&self, rule: &str) -> bool {
+        self.fired.len() == 1 && self.fired.iter().all(|(fired, _)| *fired == rule)
+    }
+
     /// What is left of a doubt when every rule takes its part of it, from 100.
     pub(super) fn confidence(&self) -> u8 {
         let doubt =

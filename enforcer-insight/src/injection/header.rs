@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::evidence::Evidence;
+use super::pasted::is_head;
 use super::pattern::{Rule, Rules};
 use super::text::{Text, prose};
 
@@ -12,10 +13,13 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
     static HEAD: LazyLock<Rules> = LazyLock::new(|| Rules::new(&IN_HEADS));
     let mut evidence = Evidence::default();
     let lower = &text.lower;
+    let copied = is_head(lower);
     let weigh = |weight: u8, at: usize| {
         let before = lower.get(..at).unwrap_or_default();
         let lines = before.split(|byte| *byte == b'\n').count() - 1;
-        if prose(before) >= 3 || (text.place.is_body() && (lines > 2 || before.len() > 120)) {
+        if copied {
+            weight / 3
+        } else if prose(before) >= 3 || (text.place.is_body() && (lines > 2 || before.len() > 120)) {
             weight / 2
         } else {
             weight
@@ -34,14 +38,19 @@ macro_rules! line {
     };
 }
 
-const TABLE: [Rule; 4] = [
+const TABLE: [Rule; 5] = [
+    (
+        "header-behind-address",
+        80,
+        concat!(r"^[\w.+-]{1,64}@[\w.-]{1,80}", line!(), r"(?:subject|from|to|cc|bcc|reply-to|x-[a-z-]+)\s*:"),
+    ),
     ("header-then-page", 55, r"^[^\s]{0,60}(?:\r\n){2,}<(?:html|script|body)"),
     (
         "header-of-answer",
         85,
         concat!(
             line!(),
-            r"(?:set-cookie2?|location|content-length|content-type|content-disposition|transfer-encoding|x-xss-protection|refresh|access-control-[a-z-]+|x-forwarded-(?:for|host)|content-security-policy|last-modified|link|www-authenticate)\s*:|(?:\r\n?|\n|%0d%0a|%0a)\s*http/\d(?:\.\d)?\s+\d{3}\b"
+            r"(?:set-cookie2?|location|content-length|content-type|content-disposition|transfer-encoding|x-xss-protection|refresh|access-control-[a-z-]+|x-forwarded-(?:for|host)|content-security-policy|last-modified|link|www-authenticate|clear-site-data|strict-transport-security|x-frame-options)\s*:|(?:\r\n?|\n|%0d%0a|%0a)\s*http/\d(?:\.\d)?\s+\d{3}\b"
         ),
     ),
     (
@@ -69,7 +78,10 @@ const IN_HEADS: [Rule; 2] = [
     (
         "header-any",
         80,
-        r"(?:\r\n?|\n)[\s]*(?:x-[a-z-]+|host|cookie|user-agent|connection|cache-control|server|etag|vary|pragma|expires|content-[a-z-]+|authorization|origin|referer|status|date|accept[a-z-]*)\s*:\s*\S",
+        concat!(
+            line!(),
+            r"(?:x-[a-z-]+|host|cookie|user-agent|connection|cache-control|server|etag|vary|pragma|expires|content-[a-z-]+|authorization|origin|referer|status|date|accept[a-z-]*)\s*:\s*\S"
+        ),
     ),
     ("header-body", 75, r"(?:\r\n|\n|\r){2,}\s*<(?:html|script|body|h1|svg|img|iframe)"),
 ];

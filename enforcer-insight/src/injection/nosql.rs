@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::evidence::Evidence;
+use super::pasted::{is_json, is_shown, words};
 use super::pattern::{Pattern, Rule, Rules};
 use super::text::{Sign, Text};
 use crate::content::Place;
@@ -17,10 +18,13 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
         evidence.add("nosql-operator-name", 88, text.raw, 0);
     }
     let lower = &text.lower;
-    RULES.add(lower, &mut evidence, |weight, at| {
-        if super::text::prose(lower.get(..at).unwrap_or_default()) >= 3 { weight / 2 } else { weight }
+    RULES.add(lower, &mut evidence, |weight, at| match () {
+        () if is_shown(lower, at) => weight / 3,
+        () if words(lower.get(..at).unwrap_or_default()) >= 3 => weight / 2,
+        () => weight,
     });
-    evidence
+    // What breaks out of a document leaves none that is whole.
+    if evidence.is_only("nosql-truth") && is_json(lower) { Evidence::default() } else { evidence }
 }
 
 macro_rules! operators {

@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use super::evidence::Evidence;
+use super::pasted::{is_shown, words};
 use super::pattern::Pattern;
 use super::text::Text;
 use crate::content::{Place, WHOLE_PATH};
@@ -107,9 +108,10 @@ fn targets(slashed: &[u8], climb: &Climb, text: &Text<'_>, evidence: &mut Eviden
     static TARGETS: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(TARGET_FILES));
     static SCHEMES: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(TARGET_SCHEMES));
     let squeezed = squeeze(slashed);
-    let spoken = |at: usize| super::text::prose(squeezed.get(..at).unwrap_or_default()) >= 2;
+    let shown = |text: &[u8], at: usize| is_shown(text, at) || words(text.get(..at).unwrap_or_default()) > 0;
+    let spoken = |at: usize| shown(&squeezed, at);
     if let Some((at, end)) = TARGETS.find(&squeezed) {
-        let behind = super::text::prose(squeezed.get(end..).unwrap_or_default());
+        let behind = words(squeezed.get(end..).unwrap_or_default());
         let whole = !spoken(at) && behind < 2 && at < MOST_BEFORE;
         let weight = match climb.depth {
             0 if whole => 66,
@@ -119,8 +121,9 @@ fn targets(slashed: &[u8], climb: &Climb, text: &Text<'_>, evidence: &mut Eviden
         };
         evidence.add("path-target", weight, text.raw, 0);
     }
-    if let Some((at, _)) = SCHEMES.find(slashed) {
-        evidence.add("path-scheme", if spoken(at) { 30 } else { 75 }, text.raw, 0);
+    if let Some((at, end)) = SCHEMES.find(slashed) {
+        let spoken = shown(slashed, at) || words(slashed.get(end..).unwrap_or_default()) >= 2;
+        evidence.add("path-scheme", if spoken { 30 } else { 75 }, text.raw, 0);
     }
 }
 

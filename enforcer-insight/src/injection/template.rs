@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use super::evidence::Evidence;
+use super::pasted::{is_json, is_shown};
 use super::pattern::{Pattern, Rule, Rules};
 use super::text::{Text, prose};
 
@@ -12,14 +13,17 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
     static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::new(&TABLE));
     let mut evidence = Evidence::default();
     for (open, close, weight) in BRACKETS {
-        expressions(open, close, weight, text, &mut evidence);
+        // A document of JSON is one such bracket.
+        if open != "{" || !is_json(&text.lower) {
+            expressions(open, close, weight, text, &mut evidence);
+        }
     }
     let lower = &text.lower;
-    RULES.add(
-        lower,
-        &mut evidence,
-        |weight, at| if prose(lower.get(..at).unwrap_or_default()) >= 4 { weight / 2 } else { weight },
-    );
+    RULES.add(lower, &mut evidence, |weight, at| match () {
+        () if is_shown(lower, at) => weight / 3,
+        () if prose(lower.get(..at).unwrap_or_default()) >= 4 => weight / 2,
+        () => weight,
+    });
     evidence
 }
 
@@ -82,7 +86,7 @@ const COMPUTE: &str = r"^[=\-+!:\s({\#$@\[]*(?:\d+(?:\.\d+)?|'[^']{0,20}'|\x22[^
 
 /// What lies behind templates.
 const REACH: &str = r"__\w+__|\\x5f|\b_self\b|getclass|classloader|forname|getruntime|runtime\b|processbuilder|\bpopen\b|\bsystem\s*[(']|\bexec\s*\(|\beval\s*\(|
-    \bimport\s|import_module|\b(?:config|self|request|application|session|settings|env|cycler|joiner|lipsum|namespace|url_for|get_flashed_messages)\s*(?:$|\.\s*(?:__|items|application|environ|from_object|secret|_|class|mro|init|getclass|query|args|globals|\w+_key|config)|\[|\|)|
+    (?:^|[;(])\s*import\s|import_module|\.system\s|new\s+system\.|(?:^|[^.\w])(?:config|self|request|application|session|settings|env|cycler|joiner|lipsum|namespace|url_for|get_flashed_messages)\s*(?:$|\.\s*(?:__|items|application|environ|from_object|secret|_|class|mro|init|getclass|query|args|globals|\w+_key|config)|\[|\|)|
     constructor|\bfile_excerpt|registerundefined|getfilter|\|\s*(?:map|filter|sort|reduce)\s*\(\s*['\x22](?:system|exec|passthru|\w+)|\|\s*attr\s*\(|freemarker|\?\s*(?:new|api|eval|interpret)\b|\bt\s*\(\s*(?:java|org|[\w.]+)\s*\)|
     \#(?:rt|_memberaccess|context|cmd|a\b|req|res|_\b|application|session|parameters|attr)|@java|@org|ognl|getenv|getproperty|java\.(?:lang|util|io|net|nio)|javax?\.|file\.(?:open|read)|file_get|dir\.(?:entries|glob)|io\.popen|`\s*\w+|
     \bphp\b.*;|\binclude\s+['\x22]?/|\bdump\s*\(\s*(?:app|_context)?|\bdebug\b\s*$|\bload\s+\w+\s*$|require\s*\(|process\.|global\.|child_process|self::|getstreamvariable|smarty\.|\bapp\s*\.\s*request|open\s*\(\s*['\x22]|

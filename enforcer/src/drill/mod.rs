@@ -14,7 +14,7 @@ mod play;
 
 use serde::Serialize;
 
-pub use play::play;
+pub use play::{Outside, play};
 
 /// One attack that can be played.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use enforcer_policy::Moment;
 
@@ -38,19 +38,27 @@ struct Attack {
     refused: Option<Duration>,
 }
 
-/// Plays it in an empty folder. `ask` gives the findings that the agent at a socket has; none while it does not answer.
-pub fn play(drill: &Drill, folder: &Path, ask: impl Fn(&Path) -> Option<Vec<FindingReport>>) -> io::Result<Outcome> {
+/// What a drill asks of the world outside of it.
+pub trait Outside {
+    /// The findings that the agent at a socket has; none while it does not answer.
+    fn findings(&self, socket: &Path) -> Option<Vec<FindingReport>>;
+    /// The wall clock, which is the agent's, too.
+    fn now(&self) -> Moment;
+}
+
+/// Plays it in an empty folder.
+pub fn play(drill: &Drill, folder: &Path, outside: &impl Outside) -> io::Result<Outcome> {
     let mut lab = Lab::build(folder)?;
     open_api(&lab)?;
     lab.start_agent()?;
-    await_agent(&mut lab, &ask)?;
+    await_agent(&mut lab, outside)?;
     let counts = Arc::new(Counts::default());
     for person in 0..CUSTOMERS {
         let counts = Arc::clone(&counts);
         lab.among_people(move || be_customer(person, &counts))?;
     }
     until("customers are served", || counts.asked.load(Ordering::Relaxed) >= WARM)?;
-    let outcome = attack(drill, &lab, &counts, &ask);
+    let outcome = attack(drill, &lab, &counts, outside);
     counts.over.store(true, Ordering::Relaxed);
     outcome
 }
@@ -62,9 +70,9 @@ fn open_api(lab: &Lab) -> io::Result<()> {
     Ok(())
 }
 
-fn await_agent(lab: &mut Lab, ask: &impl Fn(&Path) -> Option<Vec<FindingReport>>) -> io::Result<()> {
+fn await_agent(lab: &mut Lab, outside: &impl Outside) -> io::Result<()> {
     let begun = Instant::now();
-    while ask(&lab.socket()).is_none() {
+    while outside.findings(&lab.socket()).is_none() {
         if let Some(words) = lab.has_ended() {
             return Err(io::Error::other(format!("the agent of the drill ended: {words}")));
         }
@@ -85,17 +93,12 @@ fn be_customer(person: u8, counts: &Counts) {
     }
 }
 
-fn attack(
-    drill: &Drill,
-    lab: &Lab,
-    counts: &Counts,
-    ask: &impl Fn(&Path) -> Option<Vec<FindingReport>>,
-) -> io::Result<Outcome> {
-    let (request, begun, started) = (drill.request, Instant::now(), now());
+fn attack(drill: &Drill, lab: &Lab, counts: &Counts, outside: &impl Outside) -> io::Result<Outcome> {
+    let (request, begun, started) = (drill.request, Instant::now(), outside.now());
     let attacker = lab.among_people(move || be_attacker(request, begun))?;
     let (mut kind, mut found, mut decided) = (None, None, None);
     while !(attacker.is_finished() && (decided.is_some() || begun.elapsed() >= PATIENCE)) {
-        let findings = ask(&lab.socket()).unwrap_or_default();
+        let findings = outside.findings(&lab.socket()).unwrap_or_default();
         let mut ours = findings.iter().filter(|one| *one.finding.filter == *drill.filter);
         if let Some(first) = ours.clone().min_by_key(|one| one.finding.first) {
             found.get_or_insert_with(|| started.until(first.finding.first));
@@ -134,12 +137,6 @@ fn be_attacker(request: fn(u64) -> super::people::Request, begun: Instant) -> At
         }
     }
     Attack { served, refused: None }
-}
-
-/// As the agent counts time.
-fn now() -> Moment {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Moment(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn until(what: &str, holds: impl Fn() -> bool) -> io::Result<()> {

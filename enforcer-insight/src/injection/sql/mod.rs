@@ -5,7 +5,10 @@ mod rules;
 mod shape;
 mod words;
 
+use std::sync::LazyLock;
+
 use super::evidence::Evidence;
+use super::pattern::{Rule, Rules};
 use super::text::{Sign, Text};
 use shape::{Shape, shape};
 
@@ -25,8 +28,18 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
         let blank = |byte: &u8| if *byte == b'+' { b' ' } else { *byte };
         look(&text.lower.iter().map(blank).collect::<Vec<u8>>(), text, &mut best);
     }
+    WORDED.add(&text.lower, &mut best, |weight, _| weight);
     best
 }
+
+static WORDED: LazyLock<Rules> = LazyLock::new(|| Rules::new(&STATEMENTS));
+
+/// Statements whose words are rare enough to speak for themselves, behind a value and a semicolon.
+const STATEMENTS: [Rule; 1] = [(
+    "sql-stacked-words",
+    85,
+    r"^[^\s;]{0,40}(?:\s\S{1,20})?\s*['\x22]?\s*\)?;\s*(?:create\s+(?:user|table|login|role|(?:or\s+replace\s+)?(?:function|procedure|trigger))\s|alter\s+(?:table|user|login|role)\s|rename\s+table\s|grant\s+\w+\s+(?:on|to)\s|handler\s+\w+\s+(?:open|read)|prepare\s+\w+\s+from\s|set\s+@\w+\s*=|copy\s*\(?[\w\s()]*\b(?:to|from)\s|execute\s+(?:immediate|sp_)|truncate\s+table\s)",
+)];
 
 /// Judges a text as it stands, and behind its quotes.
 fn look(lower: &[u8], text: &Text<'_>, best: &mut Evidence) {
@@ -69,5 +82,5 @@ fn keep(best: &mut Evidence, evidence: Evidence) {
 
 #[cfg(test)]
 pub(super) fn compiles() -> bool {
-    rules::compiles()
+    rules::compiles() && WORDED.compiles()
 }

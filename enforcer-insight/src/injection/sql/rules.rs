@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use super::shape::Shape;
 use crate::injection::evidence::Evidence;
+use crate::injection::pasted::{is_shown, words};
 use crate::injection::pattern::{Rule, Rules};
 use crate::injection::text::Text;
 
@@ -13,7 +14,17 @@ use crate::injection::text::Text;
 pub(super) fn bare(shape: &Shape, text: &Text<'_>) -> Evidence {
     let mut evidence = Evidence::default();
     BARE.add(&shape.kinds, &mut evidence, |weight, _| weight);
+    // People ask about queries; a query behind their words is no part of another.
+    if evidence.is_only("sql-metadata") && is_asked_about(&text.lower) {
+        return Evidence::default();
+    }
     shown(evidence, text, 0)
+}
+
+/// True when words of a language, or a prompt, stand before the first query.
+fn is_asked_about(text: &[u8]) -> bool {
+    let Some(at) = text.windows(6).position(|word| word == b"select") else { return false };
+    is_shown(text, at) || words(text.get(..at).unwrap_or_default()) >= 2
 }
 
 /// The rules that a value behind a quote at `at` matches; behind a later quote than the first, only the strong.

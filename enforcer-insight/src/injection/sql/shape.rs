@@ -125,12 +125,18 @@ impl<'a> Lexer<'a> {
         }
         let inside = self.text.get(self.at + 1..).unwrap_or_default();
         let kind = match () {
-            () if prose(inside) >= 2 => b'p',
+            () if prose(inside) >= 2 || (outer.is_none() && self.is_apostrophe()) => b'p',
             () if inside.len() > 40 || inside.iter().any(|byte| b"(){};<>".contains(byte)) => b'?',
             () if outer.is_none_or(|outer| outer == quote) => b'$',
             () => b'?',
         };
         self.take(kind, self.text.len() - self.at);
+    }
+
+    /// A single quote inside of a word.
+    fn is_apostrophe(&self) -> bool {
+        let letter = |at: Option<usize>| at.and_then(|at| self.text.get(at)).is_some_and(u8::is_ascii_alphabetic);
+        self.rest().starts_with(b"'") && letter(self.at.checked_sub(1)) && letter(Some(self.at + 1))
     }
 
     /// A name between signs.
@@ -195,9 +201,15 @@ impl<'a> Lexer<'a> {
         let tail = text.get(digits..).unwrap_or_default();
         let word = tail.first().is_some_and(u8::is_ascii_alphabetic) && kind(tail) != b'w';
         let begins = text.starts_with(b"0x") || text.starts_with(b"0b");
+        // `1e0union` is a number and a word, too.
+        let power = exponent_of(tail);
+        let joined = power > 0
+            && tail.get(power).is_some_and(u8::is_ascii_alphabetic)
+            && kind(tail.get(power..).unwrap_or_default()) != b'w';
         let exponent = tail.starts_with(b"e") && tail.iter().skip(1).all(u8::is_ascii_digit);
         match () {
             () if word => self.take(b'n', digits),
+            () if joined => self.take(b'n', digits + power),
             () if tail.is_empty() || begins || exponent => self.take(b'n', length),
             () => self.take(b'w', length),
         }
@@ -267,4 +279,10 @@ fn called(behind: &[u8]) -> bool {
 
 const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte == b'$' || byte >= 0x80
+}
+
+/// Bytes of an exponent with digits at the beginning of `tail`; 0 for none.
+fn exponent_of(tail: &[u8]) -> usize {
+    let digits = tail.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count();
+    if tail.first() == Some(&b'e') && digits > 0 { digits + 1 } else { 0 }
 }
