@@ -66,6 +66,9 @@ impl Core {
                 self.problems.remove("compare");
                 if differences != 0 {
                     tracing::warn!(differences, "the kernel held something else than was decided; mended");
+                    // Nobody but this agent has any business there: what somebody did by hand stands in the center's audit log.
+                    let what = format!("{differences} entries of the kernel's maps were not what was decided; mended");
+                    self.tell_act("somebody", "drift", what);
                 }
             }
             Err(error) => {

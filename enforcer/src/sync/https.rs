@@ -38,6 +38,7 @@ pub struct Https {
     sender: SendRequest<Full<Bytes>>,
     host: String,
     token: Option<String>,
+    spread: Option<Duration>,
 }
 
 impl Server {
@@ -91,7 +92,7 @@ impl Server {
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(SyncError::line)?;
         // Its end shows in the next request.
         tokio::spawn(connection);
-        Ok(Https { sender, host: self.host.clone(), token: None })
+        Ok(Https { sender, host: self.host.clone(), token: None, spread: None })
     }
 }
 
@@ -107,6 +108,11 @@ impl Https {
     pub fn with_token(mut self, token: &str) -> Self {
         self.token = Some(token.trim().to_owned());
         self
+    }
+
+    /// Over how long a time the center wants its hosts to come back; none when it has not said so.
+    pub const fn spread(&self) -> Option<Duration> {
+        self.spread
     }
 
     /// One request; an answer that is no success is an error with the center's words.
@@ -127,6 +133,8 @@ impl Https {
             self.sender.ready().await.map_err(SyncError::line)?;
             let answer = self.sender.send_request(request).await.map_err(SyncError::line)?;
             let status = answer.status();
+            let spread = answer.headers().get(SPREAD).and_then(|spread| spread.to_str().ok()?.parse().ok());
+            self.spread = spread.map(Duration::from_millis).or(self.spread);
             let body = Limited::new(answer.into_body(), enforcer_policy::revision::LONGEST_DELIVERY);
             Ok::<_, SyncError>((status, body.collect().await.map_err(SyncError::line)?.to_bytes()))
         };
@@ -213,4 +221,6 @@ impl ServerCertVerifier for Fingerprint {
 
 /// Where centers listen unless told otherwise.
 const PORT: u16 = 9443;
+/// A center's header, in milliseconds.
+const SPREAD: &str = "enforcer-spread";
 const CONNECT: Duration = Duration::from_secs(10);

@@ -25,6 +25,8 @@ pub trait Host {
     fn settled(&self);
     /// How the line is, for `status`.
     fn tell(&self, phase: Phase, known: Known);
+    /// The center has this host's word that it is at this revision, on its disk.
+    fn acknowledged(&self, _known: Known) {}
 }
 
 /// How the line is.
@@ -99,20 +101,29 @@ impl Line {
     pub async fn run(mut self, host: impl Host) {
         loop {
             let Err(error) = self.converse(&host).await;
-            tracing::warn!(error = error.to_string(), center = ?self.server, "the center is away; enforcement goes on");
+            if self.backoff.is_fresh() {
+                tracing::warn!(error = error.to_string(), center = ?self.server, "the center is away; enforcement goes on");
+            }
+            let pause = match error {
+                SyncError::Unreachable(_) => self.backoff.next(),
+                SyncError::Answer { .. } | SyncError::File { .. } | SyncError::Flaw(_) | SyncError::Meaningless(_) => {
+                    self.backoff.grown()
+                }
+            };
             let phase = if let SyncError::Flaw(flaw) = error {
                 Phase::Refused(flaw.to_string())
             } else {
                 Phase::Lost(error.to_string())
             };
             host.tell(phase, self.replica.known());
-            tokio::time::sleep(self.backoff.next()).await;
+            tokio::time::sleep(pause).await;
         }
     }
 
     async fn converse(&mut self, host: &impl Host) -> Result<std::convert::Infallible, SyncError> {
         let mut https = self.server.connect().await?;
         self.acknowledge(&mut https, host, None).await?;
+        self.backoff.connected();
         host.tell(Phase::Connected, self.replica.known());
         loop {
             if let Err(error) = self.renew(&mut https, host).await {
@@ -153,11 +164,14 @@ impl Line {
         Ok(())
     }
 
-    async fn watch(&self, https: &mut Https) -> Result<Option<bytes::Bytes>, SyncError> {
+    async fn watch(&mut self, https: &mut Https) -> Result<Option<bytes::Bytes>, SyncError> {
         let (Known { number, hash }, whole) = (self.replica.known(), self.shelf.is_long());
         let path = format!("/v1/agent/watch?number={number}&hash={hash}&wait={WAIT}&whole={whole}");
         let patience = Duration::from_secs(WAIT) + PATIENCE;
         let (status, bytes) = https.ask(Method::GET, &path, Vec::new(), patience).await?;
+        if let Some(spread) = https.spread() {
+            self.backoff.spread(spread);
+        }
         Ok((status == StatusCode::OK).then_some(bytes))
     }
 
@@ -189,6 +203,7 @@ impl Line {
         let ack = Ack { number, hash, held: host.held(), refused, version, gateways: gateways() };
         let body = serde_json::to_vec(&ack).map_err(SyncError::line)?;
         https.ask(Method::POST, "/v1/agent/ack", body, PATIENCE).await?;
+        host.acknowledged(self.replica.known());
         Ok(())
     }
 }
