@@ -7,6 +7,7 @@
 //! events.db       events of hosts, cursors of exports                 exports.toml             where events go
 //! signing.key     signs revisions                                     ca.pem, ca.key           issues the hosts' certificates
 //! identity.key    digests identities, the same on every host
+//! snapshot        the latest whole policy: may be missing, then a start takes longer
 //! ```
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};

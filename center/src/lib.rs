@@ -6,7 +6,7 @@
 //! events   hosts -> api -> store (each once) -> export -> file, syslog, Splunk
 //! ```
 //! Rooms: `store` alone knows SQL; `desk` alone signs; `authority` alone issues certificates; `api` speaks HTTP; `serve` speaks
-//! TLS; `cli` is the command line. Nothing that happens here touches the traffic: hosts enforce by themselves.
+//! TLS; `metrics` is what Prometheus is told; `cli` is the command line. Nothing that happens here touches the traffic: hosts enforce by themselves.
 #![forbid(unsafe_code)]
 
 pub mod authority;
@@ -20,3 +20,4 @@ pub mod serve;
 pub mod store;
 
 mod api;
+mod metrics;

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::{Extension, Router};
+use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::RootCertStore;
@@ -62,11 +65,17 @@ async fn converse(stream: TcpStream, address: SocketAddr, acceptor: TlsAcceptor,
     let stream =
         tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await.context("the handshake took too long")??;
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(|der| fingerprint(der));
-    let router = router.layer(Extension(Peer { address: address.ip(), certificate }));
+    let peer = Peer { address: address.ip(), certificate };
+    let router = TowerToHyperService::new(router);
+    // In each request, not around the router: that would be a copy of all routes for each connection.
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer.clone());
+        router.call(request)
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     Ok(connection.await?)
 }
 

@@ -4,10 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: what cannot be done fails them")]
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use enforcer_center::desk::{Desk, DeskError, Signature};
+use enforcer_center::desk::{Desk, DeskError, Signature, take_snapshot};
 use enforcer_center::store::Store;
 use enforcer_common::SipKey;
 use enforcer_policy::document::Document;
@@ -45,9 +45,11 @@ fn block(address: &str, seconds: u64) -> (Order, Vec<String>) {
 }
 
 fn accept(replica: &mut Replica, desk: &mut Desk) {
-    let bytes = desk.delivery(replica.known().number, false).unwrap();
-    replica.accept(&bytes, &[], Some(enforcer_center::clock::now())).unwrap();
-    assert_eq!(replica.known(), desk.known());
+    // A snapshot may be of an earlier revision; what came after it is the next delivery.
+    while replica.known() != desk.known() {
+        let bytes = desk.delivery(replica.known().number, false).unwrap().unwrap();
+        replica.accept(&bytes, &[], Some(enforcer_center::clock::now())).unwrap();
+    }
     assert_eq!(replica.decisions_digest(), desk.decisions_digest());
 }
 
@@ -69,13 +71,24 @@ fn hosts_follow_over_restarts_and_from_far_behind() {
             accept(&mut near, &mut center);
         }
     }
-    // The store's snapshot is of revision 200: later ones come on top of it.
+    assert!(center.snapshot_is_due(), "200 revisions without one");
+    let shared = Mutex::new(center);
+    take_snapshot(&shared).unwrap();
+    let mut center = shared.into_inner().unwrap();
+    assert!(!center.snapshot_is_due());
+    let restarted = desk(folder.path()).news().unwrap();
+    assert_eq!((restarted.known, restarted.delivery), (center.known(), None), "nothing leads from nothing to here");
+    assert!(center.news().unwrap().delivery.is_some());
+    for address in ["192.0.2.7", "192.0.2.8"] {
+        center.decide(vec![block(address, 60)], &Guard::default(), false, &by()).unwrap();
+    }
+    // The snapshot on disk is of an earlier revision: later ones come on top of it.
     center = desk(folder.path());
     accept(&mut near, &mut center);
     accept(&mut far, &mut center);
     let mut new = replica(&center);
     accept(&mut new, &mut center);
-    assert_eq!(new.content().len(), 177);
+    assert_eq!(new.content().len(), 179);
     assert!(center.store().verify_audit().unwrap().unwrap().0 > 260);
 }
 
@@ -93,7 +106,7 @@ fn a_center_from_an_older_backup_is_not_believed() {
 
     let mut restored = desk(backup.path());
     let refused = |host: &mut Replica, restored: &mut Desk, from| {
-        let bytes = restored.delivery(from, false).unwrap();
+        let bytes = restored.delivery(from, false).unwrap().unwrap();
         host.accept(&bytes, &[], Some(enforcer_center::clock::now())).unwrap_err()
     };
     assert_eq!(refused(&mut host, &mut restored, 0), Flaw::Lower { number: 1, known: 2 });
@@ -153,4 +166,79 @@ fn decisions_whose_end_has_come_leave_with_the_next_change() {
     assert_eq!(center.content().len(), 1);
     let mut host = replica(&center);
     accept(&mut host, &mut center);
+}
+
+/// Many addresses of one network, from the `first` on.
+fn many(first: u32, count: u32) -> Vec<(Order, Vec<String>)> {
+    let address = |number: u32| std::net::Ipv4Addr::from(0x0a00_0000 + number).to_string();
+    (first..first + count).map(|number| block(&address(number), 3600)).collect()
+}
+
+#[test]
+fn a_new_host_gets_a_snapshot_and_what_came_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut center = desk(folder.path());
+    center.decide(many(0, 3000), &Guard::default(), false, &by()).unwrap();
+    assert!(center.delivery(0, false).unwrap().is_none(), "a pass over everything for one host");
+    let shared = Mutex::new(center);
+    take_snapshot(&shared).unwrap();
+    let mut center = shared.into_inner().unwrap();
+    center.decide(many(2990, 20), &Guard::default(), false, &by()).unwrap();
+    let mut new = replica(&center);
+    let first = center.delivery(0, false).unwrap().unwrap();
+    new.accept(&first, &[], Some(enforcer_center::clock::now())).unwrap();
+    assert_eq!((new.known().number, new.content().len()), (1, 3000));
+    accept(&mut new, &mut center);
+    assert_eq!(new.content().len(), 3010, "a subject has one decision");
+
+    // From the file, also for a host that has something; a snapshot that is damaged, or of another history, is none.
+    let mut center = desk(folder.path());
+    assert_eq!(center.delivery(0, false).unwrap().unwrap(), first);
+    accept(&mut replica(&center), &mut center);
+    std::fs::write(folder.path().join("snapshot"), "nonsense").unwrap();
+    assert!(desk(folder.path()).delivery(0, false).unwrap().is_none());
+}
+
+#[test]
+fn a_snapshot_is_right_whatever_is_published_while_it_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut center = desk(folder.path());
+    center.decide(many(0, 30_000), &Guard::default(), false, &by()).unwrap();
+    let shared = Mutex::new(center);
+    std::thread::scope(|scope| {
+        let taking = scope.spawn(|| (0..3).for_each(|_| take_snapshot(&shared).unwrap()));
+        let mut round = 0;
+        while !taking.is_finished() && round < 900 {
+            let mut center = shared.lock().unwrap();
+            let decided = center.decide(many(29_000 + round * 10, 20), &Guard::default(), false, &by()).unwrap();
+            center.end(decided[0].decision.id, &by()).unwrap().unwrap();
+            let oldest = center.content().entries().next().unwrap().decision.id;
+            center.end(oldest, &by()).unwrap().unwrap();
+            drop(center);
+            round += 1;
+        }
+    });
+    let mut center = shared.into_inner().unwrap();
+    accept(&mut replica(&center), &mut center);
+    let mut restarted = desk(folder.path());
+    assert_eq!(restarted.decisions_digest(), center.decisions_digest());
+}
+
+#[test]
+fn a_snapshot_from_before_an_older_backup_was_restored_is_not_used() {
+    let (folder, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut center = desk(folder.path());
+    center.decide(many(0, 10), &Guard::default(), false, &by()).unwrap();
+    drop(center);
+    std::fs::copy(folder.path().join("center.db"), backup.path().join("center.db")).unwrap();
+    let mut center = desk(folder.path());
+    center.decide(many(100, 10), &Guard::default(), false, &by()).unwrap();
+    take_snapshot(&Mutex::new(center)).unwrap();
+    std::fs::copy(folder.path().join("snapshot"), backup.path().join("snapshot")).unwrap();
+    for round in 1..3 {
+        // First a snapshot of a revision that there is not; then one with the number of another.
+        let mut restored = desk(backup.path());
+        assert_eq!(restored.content().len(), 10 * round);
+        restored.decide(many(200 * u32::try_from(round).unwrap(), 10), &Guard::default(), false, &by()).unwrap();
+    }
 }

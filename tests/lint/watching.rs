@@ -1,5 +1,5 @@
-//! Dashboards and rules name only what the agent exports, and are what operators are promised. In: `deploy/`, `docs/metrics.md` (made
-//! from the list of families, see `enforcer/src/metrics/`). Out: every offender.
+//! Dashboards and rules name only what agent and center export, and are what operators are promised. In: `deploy/`, `docs/metrics.md` and `docs/center-metrics.md` (made
+//! from the lists of families, see `enforcer/src/metrics/` and `center/src/metrics/`). Out: every offender.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +15,9 @@ struct Exported(BTreeMap<String, BTreeSet<String>>);
 
 impl Exported {
     fn read() -> Self {
-        let page = fs::read_to_string(super::root().join("docs/metrics.md")).expect("the page of all metrics");
+        let page = ["docs/metrics.md", "docs/center-metrics.md"]
+            .map(|page| fs::read_to_string(super::root().join(page)).expect("a page of metrics"))
+            .concat();
         let mut series = BTreeMap::from([("up".to_owned(), BTreeSet::new()), ("ALERTS".to_owned(), BTreeSet::new())]);
         for line in page.lines().filter(|line| line.starts_with("| `enforcer_")) {
             let cells: Vec<&str> = line.split('|').map(str::trim).collect();

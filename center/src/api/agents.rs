@@ -11,12 +11,11 @@ use enforcer_policy::revision::{Digest, Known};
 use serde::{Deserialize, Serialize};
 
 use super::Center;
-use super::people::host;
 use super::problem::{Answer, Asked, Problem, Sent, body};
 use crate::authority::HOST_LIFE;
-use crate::desk::Desk;
+use crate::desk::{Desk, News};
 use crate::serve::Peer;
-use crate::store::Ack;
+use crate::store::{Ack, Host, Said};
 
 /// A one-time token and a certificate request.
 #[derive(Deserialize)]
@@ -65,6 +64,12 @@ pub(super) struct Watch {
 
 /// Seconds that a host may wait.
 const LONGEST: u64 = 60;
+/// Time between two hosts that come back: a handshake costs a center about a millisecond.
+const EACH: Duration = Duration::from_millis(4);
+const SHORTEST: Duration = Duration::from_millis(250);
+const LONGEST_SPREAD: Duration = Duration::from_secs(30);
+/// The header that tells hosts, in milliseconds.
+const SPREAD: &str = "enforcer-spread";
 const DELIVERY: &str = "application/vnd.enforcer.delivery";
 
 pub(super) async fn enrol(State(center): State<Center>, Sent(bytes): Sent) -> Result<Answer, Problem> {
@@ -96,8 +101,8 @@ pub(super) async fn renew(
     Extension(peer): Extension<Peer>,
     Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
+    let host = center.host(&peer)?;
     let renew = move |desk: &mut Desk, center: &Center| {
-        let host = host(&peer, desk)?;
         let asked: Renew = body(&bytes)?;
         let issued = center.0.authority.host(&host.name, &asked.request);
         let (certificate, fingerprint) = issued.map_err(|error| Problem::bad(format!("{error:#}"), ""))?;
@@ -115,15 +120,47 @@ pub(super) async fn watch(
 ) -> Result<Answer, Problem> {
     let hash: Digest = asked.hash.parse().map_err(|_digits| Problem::bad("hash is no digest", ""))?;
     let known = Known { number: asked.number, hash };
-    let mut news = center.0.news.subscribe();
+    let news = center.0.news.subscribe();
+    let _watching = center.0.tally.watch();
+    let answer = wait(&center, &peer, known, &asked, news).await?;
+    let spread = spread(center.0.tally.most_watching());
+    Ok(answer.with_header(SPREAD, &spread.as_millis().to_string()))
+}
+
+/// Over how long a time hosts shall come back when they have lost this center: all at once would be a peak that it need not bear.
+fn spread(hosts: u64) -> Duration {
+    let each = EACH.saturating_mul(u32::try_from(hosts).unwrap_or(u32::MAX));
+    each.clamp(SHORTEST, LONGEST_SPREAD)
+}
+
+async fn wait(
+    center: &Center,
+    peer: &Peer,
+    known: Known,
+    asked: &Watch,
+    mut news: tokio::sync::watch::Receiver<Arc<News>>,
+) -> Result<Answer, Problem> {
+    let mut whole = asked.whole;
     let patience = tokio::time::sleep(Duration::from_secs(asked.wait.min(LONGEST)));
     tokio::pin!(patience);
-    let mut whole = asked.whole;
     loop {
-        news.borrow_and_update();
-        let peer = peer.clone();
-        if let Some(bytes) = center.work(move |desk, _| offer(desk, &peer, known, whole)).await? {
-            return Ok(Answer::bytes(DELIVERY, Bytes::from(bytes.to_vec())));
+        let present = Arc::clone(&news.borrow_and_update());
+        let host = center.host(peer)?;
+        if !whole && known == present.before && present.delivery.is_some() {
+            // What nearly all hosts need, all at once.
+            return Ok(present.delivery.clone().map_or_else(Answer::nothing, |bytes| delivery(center, bytes)));
+        }
+        if known != present.known {
+            match center.work(move |desk, _| offer(desk, &host, known, whole)).await? {
+                Offer::Delivery(bytes) => return Ok(delivery(center, bytes)),
+                Offer::Later => {
+                    tokio::select! {
+                        () = &mut patience => return Ok(Answer::nothing()),
+                        () = center.snapshot() => continue,
+                    }
+                }
+                Offer::Nothing => {}
+            }
         }
         whole = false;
         tokio::select! {
@@ -133,12 +170,24 @@ pub(super) async fn watch(
     }
 }
 
+fn delivery(center: &Center, bytes: Bytes) -> Answer {
+    center.0.tally.deliver(bytes.len());
+    Answer::bytes(DELIVERY, bytes)
+}
+
+/// What there is for a host.
+enum Offer {
+    Delivery(Bytes),
+    /// When a snapshot has been taken.
+    Later,
+    Nothing,
+}
+
 /// What a host has not got yet. One that is ahead, or on another branch, gets nothing it could believe, and the operator is told.
-fn offer(desk: &mut Desk, peer: &Peer, known: Known, whole: bool) -> Result<Option<Arc<Vec<u8>>>, Problem> {
-    let host = host(peer, desk)?;
+fn offer(desk: &mut Desk, host: &Host, known: Known, whole: bool) -> Result<Offer, Problem> {
     let ours = desk.known();
     if known == ours {
-        return Ok(None);
+        return Ok(Offer::Nothing);
     }
     if known.number >= ours.number || !desk.is_ours(known)? {
         tracing::error!(
@@ -150,7 +199,7 @@ fn offer(desk: &mut Desk, peer: &Peer, known: Known, whole: bool) -> Result<Opti
         let detail = format!("revision {} of this host is not one of this center's", known.number);
         return Err(Problem::conflict(detail, "was the center restored from an older backup? restore a newer one"));
     }
-    Ok(Some(desk.delivery(known.number, whole)?))
+    Ok(desk.delivery(known.number, whole)?.map_or(Offer::Later, Offer::Delivery))
 }
 
 pub(super) async fn acknowledge(
@@ -158,12 +207,15 @@ pub(super) async fn acknowledge(
     Extension(peer): Extension<Peer>,
     Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
-    let acknowledge = move |desk: &mut Desk, _: &Center| {
-        let host = host(&peer, desk)?;
-        let ack: Ack = body(&bytes)?;
-        let certificate = peer.certificate.as_deref().unwrap_or_default();
-        desk.store().acknowledge(&host.name, certificate, host.ack.as_ref(), &ack)?;
-        Ok(Answer::nothing())
-    };
-    center.work(acknowledge).await
+    let host = center.host(&peer)?;
+    let ack: Ack = body(&bytes)?;
+    let is_new = host.ack.is_none_or(|before| before.number != ack.number);
+    let (reached, refused) = (is_new.then_some(ack.number), ack.refused.is_some());
+    let certificate = peer.certificate.unwrap_or_default();
+    let kept = center.0.clerk.keep(Said { host: host.name, certificate, ack }).await;
+    match &kept {
+        Ok(()) => center.0.tally.keep(reached, refused),
+        Err(_problem) => center.0.tally.lose(),
+    }
+    kept.map(|()| Answer::nothing())
 }

@@ -9,6 +9,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use enforcer_policy::document::{WrittenSubject, rfc3339};
+use enforcer_policy::plan::Guard;
 use enforcer_policy::revision::{Digest, Entry};
 use enforcer_policy::{
     Action, DecisionId, Moment, Note, Order, Origin, Scope, Subject, SubjectKind, parse_prefix, parse_rate,
@@ -63,6 +64,21 @@ struct Decided {
     decision: Shown,
 }
 
+/// `{"decisions": [...], "comment": "..."}`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Many {
+    decisions: Vec<Wanted>,
+    #[serde(default)]
+    comment: String,
+}
+
+#[derive(Serialize)]
+struct DecidedMany {
+    revision: u64,
+    decisions: usize,
+}
+
 #[derive(Serialize)]
 struct Page {
     items: Vec<Shown>,
@@ -79,6 +95,8 @@ pub(super) struct From {
 
 /// Decisions on one page at most.
 const MOST: usize = 1000;
+/// Decisions of one request at most.
+const MOST_AT_ONCE: usize = 100_000;
 const REASON: usize = 512;
 
 pub(super) async fn list(
@@ -105,33 +123,77 @@ pub(super) async fn decide(
     headers: HeaderMap,
     Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
-    let decide = move |desk: &mut Desk, _: &Center| {
-        let person = Person::operator(&headers, desk)?;
-        let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
-        let request = Digest::of("enforcer request v1", &[&bytes]).to_string();
-        if let Some(key) = &key
-            && let Some((earlier, status, reply)) = desk.store().reply(&person.name, key)?
-        {
-            if earlier != request {
-                return Err(Problem::conflict("this idempotency key was used for another request", "draw a new one"));
-            }
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-            return Ok(Answer::with(status, reply));
-        }
-        let asked: Wanted = body(&bytes)?;
+    let body_of = bytes.clone();
+    let decide = move |desk: &mut Desk, person: &Person| {
+        let asked: Wanted = body(&body_of)?;
         let comment = asked.reason.clone();
-        let (order, groups) = asked.order(desk, &person)?;
-        let guard = guard(desk, &peer)?;
-        let decided = desk.decide(vec![(order, groups)], &guard, force.is_on(), &person.signs(&comment))?;
+        let decided = decided(vec![asked], desk, person, &peer, &force, &comment)?;
         let entry = decided.first().ok_or_else(|| Problem::internal("nothing was decided"))?;
-        let decided = Decided { revision: desk.known().number, decision: Shown::of(entry) };
-        let reply = serde_json::to_string(&decided).unwrap_or_default();
-        if let Some(key) = &key {
-            desk.store().keep_reply(&person.name, key, &request, StatusCode::CREATED.as_u16(), &reply)?;
-        }
-        Ok(Answer::with(StatusCode::CREATED, reply).tagged(decided.revision))
+        Ok(Decided { revision: desk.known().number, decision: Shown::of(entry) })
     };
-    center.work(decide).await
+    center.work(move |desk, _| once(desk, &headers, &bytes, decide)).await
+}
+
+/// Many decisions, one revision: all of them, or none.
+pub(super) async fn decide_many(
+    State(center): State<Center>,
+    Extension(peer): Extension<Peer>,
+    Asked(force): Asked<Force>,
+    headers: HeaderMap,
+    Sent(bytes): Sent,
+) -> Result<Answer, Problem> {
+    let body_of = bytes.clone();
+    let decide = move |desk: &mut Desk, person: &Person| {
+        let Many { decisions, comment } = body(&body_of)?;
+        if !(1..=MOST_AT_ONCE).contains(&decisions.len()) {
+            return Err(Problem::bad("one to 100,000 decisions can be made at once", "send them in parts"));
+        }
+        let decided = decided(decisions, desk, person, &peer, &force, &comment)?;
+        Ok(DecidedMany { revision: desk.known().number, decisions: decided.len() })
+    };
+    center.work(move |desk, _| once(desk, &headers, &bytes, decide)).await
+}
+
+/// An operator's request; with an idempotency key, the second time only the answer.
+fn once<T: Serialize>(
+    desk: &mut Desk,
+    headers: &HeaderMap,
+    bytes: &[u8],
+    decide: impl FnOnce(&mut Desk, &Person) -> Result<T, Problem>,
+) -> Result<Answer, Problem> {
+    let person = Person::operator(headers, desk)?;
+    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+    let request = Digest::of("enforcer request v1", &[bytes]).to_string();
+    if let Some(key) = key
+        && let Some((earlier, status, reply)) = desk.store().reply(&person.name, key)?
+    {
+        if earlier != request {
+            return Err(Problem::conflict("this idempotency key was used for another request", "draw a new one"));
+        }
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+        return Ok(Answer::with(status, reply));
+    }
+    let reply = serde_json::to_string(&decide(desk, &person)?).unwrap_or_default();
+    if let Some(key) = key {
+        desk.store().keep_reply(&person.name, key, &request, StatusCode::CREATED.as_u16(), &reply)?;
+    }
+    Ok(Answer::with(StatusCode::CREATED, reply).tagged(desk.known().number))
+}
+
+/// Makes decisions of what is wanted.
+fn decided(
+    wanted: Vec<Wanted>,
+    desk: &mut Desk,
+    person: &Person,
+    peer: &Peer,
+    force: &Force,
+    comment: &str,
+) -> Result<Vec<Arc<Entry>>, Problem> {
+    let orders = wanted.into_iter().map(|one| one.order(desk, person)).collect::<Result<Vec<_>, _>>()?;
+    // Only these can cut somebody off; the others need not ask all hosts what they depend on.
+    let drops = |(order, _): &(Order, _)| order.action == Action::Drop && order.subject.network().is_some();
+    let guard = if orders.iter().any(drops) { guard(desk, peer)? } else { Guard::default() };
+    Ok(desk.decide(orders, &guard, force.is_on(), &person.signs(comment))?)
 }
 
 pub(super) async fn end(

@@ -9,9 +9,8 @@ use enforcer_policy::{EventKind, Moment};
 use serde::{Deserialize, Serialize};
 
 use super::Center;
-use super::people::{Person, host};
+use super::people::Person;
 use super::problem::{Answer, Asked, Problem, Sent, body};
-use crate::desk::Desk;
 use crate::serve::Peer;
 use crate::store::{Batch, KeptEvent, Wanted};
 
@@ -42,16 +41,14 @@ pub(super) async fn take(
     Extension(peer): Extension<Peer>,
     Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
-    let take = move |desk: &mut Desk, _: &Center| {
-        let host = host(&peer, desk)?;
-        let batch: Batch = body(&bytes)?;
-        sound(&batch)?;
-        // The audit log first: what is told again is told to both again.
-        desk.store().audit_acts(&host.name, &batch.spool, &batch.events)?;
-        Ok((host.name, batch))
-    };
-    let (host, batch) = center.work(take).await?;
+    let host = center.host(&peer)?.name;
+    let batch: Batch = body(&bytes)?;
+    sound(&batch)?;
+    let count = batch.events.len();
+    // The audit log first: what is told again is told to both again.
+    let batch = center.with_acts(&host, batch).await?;
     let last = center.with_events(move |events| Ok(events.take(&host, batch)?)).await?;
+    center.0.tally.take(count);
     Ok(Answer::json(&serde_json::json!({ "last": last })))
 }
 

@@ -11,7 +11,8 @@ use super::Center;
 use super::people::Person;
 use super::problem::{Answer, Asked, Placed, Problem};
 use crate::desk::Desk;
-use crate::store::{Host, Skipped};
+use crate::desk::is_ours;
+use crate::store::{Host, Skipped, Store};
 
 /// A host, and how it is.
 #[derive(Clone, Debug, Serialize)]
@@ -49,7 +50,8 @@ pub(super) async fn list(
     let list = move |desk: &mut Desk, _: &Center| {
         Person::of(&headers, desk)?;
         let limit = from.limit.unwrap_or(100).clamp(1, MOST);
-        let items = compared(desk, from.after.as_deref().unwrap_or_default(), limit)?;
+        let (known, digest) = (desk.known(), desk.decisions_digest());
+        let items = compared(desk.store(), known, digest, from.after.as_deref().unwrap_or_default(), limit)?;
         let next = items.last().map(|last| last.host.name.clone()).filter(|_| items.len() == limit);
         Ok(Answer::json(&Page { items, next }))
     };
@@ -70,12 +72,18 @@ pub(super) async fn revoke(
 }
 
 /// Hosts after a name with their states.
-pub(crate) fn compared(desk: &mut Desk, after: &str, limit: usize) -> anyhow::Result<Vec<Compared>> {
-    let (known, digest) = (desk.known(), desk.decisions_digest());
-    let hosts = desk.store().hosts(after, limit)?;
+pub(crate) fn compared(
+    store: &Store,
+    known: Known,
+    digest: Digest,
+    after: &str,
+    limit: usize,
+) -> anyhow::Result<Vec<Compared>> {
+    let hosts = store.hosts(after, limit)?;
     let compare = |host: Host| {
         let reported = host.ack.as_ref().map(|ack| Known { number: ack.number, hash: ack.hash });
-        let ours = reported.map_or(Ok(true), |reported| desk.is_ours(reported))?;
+        let ours = reported
+            .map_or(Ok(true), |reported| if reported == known { Ok(true) } else { is_ours(store, reported) })?;
         Ok(Compared { state: state(&host, ours, known, digest), desired: known.number, host })
     };
     hosts.into_iter().map(compare).collect()

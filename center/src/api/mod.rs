@@ -6,10 +6,12 @@
 //! To add a resource: a file beside this one, its routes with their descriptions in `routes.rs`, its lines in docs/CENTER.md.
 mod agents;
 mod audit;
+mod clerk;
 mod decisions;
 mod events;
 mod exports;
 mod hosts;
+mod metrics;
 mod openapi;
 mod people;
 mod policy;
@@ -21,12 +23,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use enforcer_policy::EventKind;
 use tokio::sync::watch;
 
 use crate::authority::Authority;
-use crate::desk::Desk;
+use crate::desk::{Desk, News, take_snapshot};
 use crate::export::States;
-use crate::store::EventStore;
+use crate::metrics::Tally;
+use crate::serve::Peer;
+use crate::store::{Batch, EventStore, Host, Store};
+use clerk::Clerk;
 pub(crate) use hosts::compared;
 use problem::{Answer, Problem};
 pub(crate) use routes::router;
@@ -37,27 +43,56 @@ pub(crate) struct Center(Arc<Parts>);
 
 struct Parts {
     desk: Mutex<Desk>,
+    /// To find out who asks, without waiting for the desk.
+    visitors: Mutex<Store>,
+    /// For what hosts did: its own turn at the disk.
+    acts: Mutex<Store>,
+    clerk: Clerk,
+    /// Held by whoever takes a snapshot.
+    snapshot: tokio::sync::Mutex<()>,
     authority: Authority,
     identity_key: String,
-    /// The present revision.
-    news: watch::Sender<u64>,
+    /// The present revision, and what leads to it.
+    news: watch::Sender<Arc<News>>,
     events: Mutex<EventStore>,
     events_file: PathBuf,
     /// The number of the last event.
     last_event: watch::Sender<u64>,
     exports: States,
+    tally: Tally,
 }
 
 impl Center {
     /// With the file of events at this path.
-    pub(crate) fn new(desk: Desk, authority: Authority, identity_key: String, events: &Path) -> anyhow::Result<Self> {
-        let news = watch::Sender::new(desk.known().number);
+    pub(crate) fn new(
+        mut desk: Desk,
+        authority: Authority,
+        identity_key: String,
+        events: &Path,
+    ) -> anyhow::Result<Self> {
+        let news = watch::Sender::new(Arc::new(desk.news()?));
+        let (visitors, acts) = (Mutex::new(desk.store().beside()?), Mutex::new(desk.store().beside()?));
+        let clerk = Clerk::start(desk.store().beside()?)?;
+        let snapshot = tokio::sync::Mutex::default();
         let (store, events_file) = (EventStore::open(events)?, events.to_owned());
         let last_event = watch::Sender::new(store.last()?);
         let (desk, events) = (Mutex::new(desk), Mutex::new(store));
         let exports = States::default();
-        let parts = Parts { desk, authority, identity_key, news, events, events_file, last_event, exports };
-        Ok(Self(Arc::new(parts)))
+        Ok(Self(Arc::new(Parts {
+            desk,
+            visitors,
+            acts,
+            clerk,
+            snapshot,
+            authority,
+            identity_key,
+            news,
+            events,
+            events_file,
+            last_event,
+            exports,
+            tally: Tally::default(),
+        })))
     }
 
     /// The number of the last event, now and whenever it grows.
@@ -68,6 +103,20 @@ impl Center {
     /// How exports are.
     pub(crate) fn exports(&self) -> States {
         self.0.exports.clone()
+    }
+
+    /// What was done on a host, in the audit log; gives the events back.
+    async fn with_acts(&self, host: &str, batch: Batch) -> Result<Batch, Problem> {
+        if batch.events.iter().all(|event| event.kind != EventKind::Act) {
+            return Ok(batch);
+        }
+        let (center, host) = (self.clone(), host.to_owned());
+        let done = tokio::task::spawn_blocking(move || {
+            let mut acts = center.0.acts.lock().unwrap_or_else(PoisonError::into_inner);
+            acts.audit_acts(&host, &batch.spool, &batch.events)?;
+            Ok(batch)
+        });
+        done.await.unwrap_or_else(|_panic| Err(Problem::internal("the request could not be carried out")))
     }
 
     /// Work on events, which keeps nobody from policy.
@@ -101,6 +150,13 @@ impl Center {
         self.0.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The host of a certificate. Rows that are read all the time: nothing here waits for a disk.
+    fn host(&self, peer: &Peer) -> Result<Host, Problem> {
+        let certificate = peer.certificate.as_deref().ok_or_else(Problem::stranger)?;
+        let visitors = self.0.visitors.lock().unwrap_or_else(PoisonError::into_inner);
+        visitors.host_of(certificate)?.ok_or_else(Problem::stranger)
+    }
+
     /// Work that waits for disks, off the threads that serve; afterwards the news is out.
     async fn work<T: Send + 'static>(
         &self,
@@ -110,17 +166,46 @@ impl Center {
         let done = tokio::task::spawn_blocking(move || {
             let mut desk = center.desk();
             let done = work(&mut desk, &center);
-            let number = desk.known().number;
+            let is_due = center.spread(&mut desk) && desk.snapshot_is_due();
             drop(desk);
-            center.0.news.send_if_modified(|known| std::mem::replace(known, number) != number);
+            if is_due {
+                tokio::spawn(async move { center.snapshot().await });
+            }
             done
         });
         done.await.unwrap_or_else(|_panic| Err(Problem::internal("the request could not be carried out")))
     }
+
+    /// Tells all who wait for it; whether there is news.
+    fn spread(&self, desk: &mut Desk) -> bool {
+        if self.0.news.borrow().known == desk.known() {
+            return false;
+        }
+        let news = desk.news().unwrap_or_else(|error| {
+            tracing::error!(error = format!("{error:#}"), "a delivery is not ready; each host asks for its own");
+            News { known: desk.known(), ..News::default() }
+        });
+        self.0.tally.publish(news.known.number);
+        self.0.news.send_replace(Arc::new(news));
+        true
+    }
+
+    /// Takes a snapshot beside all other work, unless one is being taken: then waits for that.
+    async fn snapshot(&self) {
+        let Ok(_mine) = self.0.snapshot.try_lock() else {
+            drop(self.0.snapshot.lock().await);
+            return;
+        };
+        let center = self.clone();
+        let taken = tokio::task::spawn_blocking(move || take_snapshot(&center.0.desk)).await;
+        if let Ok(Err(error)) = taken {
+            tracing::warn!(error = format!("{error:#}"), "no snapshot was taken; new hosts wait for one");
+        }
+    }
 }
 
 async fn health(axum::extract::State(center): axum::extract::State<Center>) -> Answer {
-    let number = *center.0.news.borrow();
+    let number = center.0.news.borrow().known.number;
     Answer::json(&serde_json::json!({"status": "ok", "revision": number}))
 }
 

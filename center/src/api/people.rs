@@ -1,13 +1,12 @@
 //! Who asks, and what they may do.
 //!
-//! In: the headers of a request and its peer. Out: a person with a role, or a host; or the problem. Never here: secrets beyond
+//! In: the headers of a request. Out: a person with a role, or the problem. Never here: secrets beyond
 //! the look at them.
 use axum::http::{HeaderMap, header};
 
 use super::problem::Problem;
 use crate::desk::{Desk, Signature};
-use crate::serve::Peer;
-use crate::store::{Host, Role};
+use crate::store::Role;
 
 /// Somebody with a token.
 #[derive(Clone, Debug)]
@@ -42,10 +41,4 @@ impl Person {
     pub(super) fn signs(&self, comment: &str) -> Signature {
         Signature { author: self.name.clone(), approver: None, comment: comment.to_owned() }
     }
-}
-
-/// The host of a certificate.
-pub(super) fn host(peer: &Peer, desk: &mut Desk) -> Result<Host, Problem> {
-    let certificate = peer.certificate.as_deref().ok_or_else(Problem::stranger)?;
-    desk.store().host_of(certificate)?.ok_or_else(Problem::stranger)
 }

@@ -116,6 +116,7 @@ impl From<DeskError> for Problem {
                 let mend = "decide on narrower networks, put the address on the allowlist first, or add ?force=true";
                 Self::refused(error.to_string(), mend)
             }
+            DeskError::Full(_) => Self::refused(error.to_string(), "end some that nobody needs any more"),
             DeskError::Trial(_) => {
                 let mend = "see GET /v1/health; POST /v1/policy/confirm or DELETE /v1/policy/trial ends a trial";
                 Self::conflict(error.to_string(), mend)
@@ -153,6 +154,14 @@ impl Answer {
 
     pub(super) fn nothing() -> Self {
         Self(StatusCode::NO_CONTENT.into_response())
+    }
+
+    /// With one more header.
+    pub(super) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.0.headers_mut().insert(name, value);
+        }
+        self
     }
 
     /// The revision that this shows, so that a change can name it in `If-Match`.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::openapi::{Api, Asks, Gives, Operation, Says, Who};
 use super::problem::{Answer, Problem};
-use super::{Center, agents, audit, decisions, events, exports, health, hosts, policy, revisions};
+use super::{Center, agents, audit, decisions, events, exports, health, hosts, metrics, policy, revisions};
 
 /// Bytes of a request's body.
 const BODY: usize = 32 << 20;
@@ -81,6 +81,12 @@ fn for_readers(api: Api) -> Api {
         .route("get", "/exports", get(exports::list), reads("exports", "How exports are", &[], Gives::Json("Exports")))
         .route(
             "get",
+            "/metrics",
+            get(metrics::page),
+            reads("metrics", "What Prometheus is told", &[], Gives::Text(metrics::KIND)),
+        )
+        .route(
+            "get",
             "/hosts",
             get(hosts::list),
             reads("hosts", "Hosts: desired against actual", NAMED_PAGES, Gives::Json("Named")),
@@ -134,6 +140,18 @@ fn for_decisions(api: Api) -> Api {
         "/decisions",
         post(decisions::decide),
         changes("decide", "Make a decision", &[FORCE], Says::Json("Wanted"), Gives::Made("Decided")),
+    )
+    .route(
+        "post",
+        "/decisions/many",
+        post(decisions::decide_many),
+        changes(
+            "decideMany",
+            "Make many decisions, as one revision",
+            &[FORCE],
+            Says::Json("Many"),
+            Gives::Made("Counted"),
+        ),
     )
     .route(
         "delete",

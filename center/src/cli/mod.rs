@@ -86,7 +86,11 @@ fn run(folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Result<ExitCode
     let desk = Desk::open(open(folder)?, folder.signer()?, key)?;
     let revision = desk.known().number;
     let center = Center::new(desk, Authority::open(folder)?, digits, &folder.events())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(WAITING)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
         tracing::info!(%listen, revision, "ready");
@@ -142,7 +146,8 @@ fn hosts(cli: &Cli, folder: &Folder, command: &HostsCommand) -> anyhow::Result<E
         HostsCommand::List => {
             let (key, _) = folder.identity_key()?;
             let mut desk = Desk::read(open(folder)?, folder.signer()?, key)?;
-            let hosts = compared(&mut desk, "", 10_000)?;
+            let (known, digest) = (desk.known(), desk.decisions_digest());
+            let hosts = compared(desk.store(), known, digest, "", 10_000)?;
             show(cli, &hosts, || hosts.iter().map(|host| host.line(clock::now())).collect::<Vec<_>>().join("\n"))
         }
         HostsCommand::Revoke { name } => {
@@ -207,3 +212,6 @@ fn who() -> String {
     let known = !user.is_empty() && user.len() <= 64 && Path::new(&user).components().count() == 1;
     format!("local:{}", if known { user.as_str() } else { "unknown" })
 }
+
+/// Threads that may wait for a disk at a time. A thousand hosts that ask at once must not become a thousand threads.
+const WAITING: usize = 32;

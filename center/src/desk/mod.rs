@@ -2,9 +2,14 @@
 //!
 //! In: orders of people, and the store. Out: revisions, and deliveries for hosts. Never here: HTTP, who may do what. A change is
 //! kept and signed, or it has not happened.
+//!
+//! What a change costs depends on the change, not on what is held: whatever looks at everything happens elsewhere ([`take_snapshot`]).
+mod deliveries;
+mod index;
+mod snapshot;
 mod trial;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,20 +17,20 @@ use anyhow::Context as _;
 use enforcer_common::SipKey;
 use enforcer_policy::document::Document;
 use enforcer_policy::plan::{Guard, Plan};
-use enforcer_policy::revision::{
-    Content, Delta, Digest, EVERYONE, Entry, Head, Known, Signed, Signer, deliver_delta, deliver_snapshot, path,
-};
+use enforcer_policy::revision::{Content, Delta, Digest, EVERYONE, Entry, Head, Known, MOST_DECISIONS, Signed, Signer};
 use enforcer_policy::{DecisionId, Moment, Order, Refusal, Scope, Subject};
 
-use crate::store::{Row, SnapshotRow, Store};
+use crate::store::{Row, Store};
 use crate::{clock, secret};
+use deliveries::Deliveries;
+pub use deliveries::News;
+use index::{Drawn, Index};
+pub use snapshot::take_snapshot;
 
 /// A new revision lasts this long unknown to a host; then the host takes it for a replay.
 const LIFE: Duration = Duration::from_hours(30 * 24);
 /// Revisions that one delta may span; a host further behind gets everything.
 const SPAN: u64 = 1000;
-/// Revisions between snapshots in the store.
-const SNAPSHOTS: u64 = 200;
 
 /// What stands behind a change.
 #[derive(Clone, Debug)]
@@ -47,6 +52,9 @@ pub enum DeskError {
     /// Somebody would be cut off.
     #[error("{0} would be cut off")]
     Lockout(String),
+    /// There would be more decisions than hosts take.
+    #[error("there would be {0} decisions, and hosts take {MOST_DECISIONS}")]
+    Full(usize),
     /// A policy is on trial, or none is.
     #[error("{0}")]
     Trial(String),
@@ -57,15 +65,16 @@ pub enum DeskError {
 
 /// The policy and its history.
 pub struct Desk {
-    signer: Signer,
+    signer: Arc<Signer>,
     key: SipKey,
     store: Store,
     number: u64,
     hash: Digest,
+    /// The revision before the present one.
+    before: Known,
     content: Content,
-    by_subject: HashMap<(Subject, Scope), DecisionId>,
-    /// Deliveries to the present revision, by the revision they begin at.
-    ready: HashMap<u64, Arc<Vec<u8>>>,
+    index: Index,
+    deliveries: Deliveries,
 }
 
 impl Desk {
@@ -82,36 +91,60 @@ impl Desk {
 
     /// The same, to look only.
     pub fn read(store: Store, signer: Signer, key: SipKey) -> anyhow::Result<Self> {
-        let mut content = Content::default();
-        let mut number = 0;
-        if let Some(row) = store.snapshot()? {
-            content.apply(Delta::unpack(&row.body, row.plain).context("the snapshot is damaged")?);
-            number = row.number;
+        let empty = || Self {
+            signer: Arc::new(signer),
+            key,
+            store,
+            number: 0,
+            hash: Digest::default(),
+            before: Known::default(),
+            content: Content::default(),
+            index: Index::default(),
+            deliveries: Deliveries::default(),
+        };
+        let mut desk = empty();
+        desk.begin_at_snapshot()?;
+        if let Err(error) = desk.catch_up() {
+            anyhow::ensure!(desk.deliveries.latest().is_some(), error);
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "the snapshot does not lead to the last revision; starting without it"
+            );
+            desk = Self { number: 0, hash: Digest::default(), content: Content::default(), ..desk };
+            desk.deliveries = Deliveries::default();
+            desk.catch_up()?;
         }
-        let mut hash = Digest::default();
-        if let Some(head) = store.head(number)? {
-            hash = Signed::from_bytes(head).hash();
-        }
+        desk.index = Index::of(&desk.content);
+        Ok(desk)
+    }
+
+    /// Reads the revisions after the present one, and compares the result with what the last head signed.
+    fn catch_up(&mut self) -> anyhow::Result<()> {
         loop {
-            let rows = store.revisions(number, 100)?;
+            let rows = self.store.revisions(self.number, 100)?;
             if rows.is_empty() {
                 break;
             }
             for row in rows {
                 let damaged = || format!("revision {} is damaged", row.number);
-                content.apply(Delta::unpack(&row.delta, row.plain).with_context(damaged)?);
-                (number, hash) = (row.number, Signed::from_bytes(row.head).hash());
+                let delta = Delta::unpack(&row.delta, row.plain).with_context(damaged)?;
+                self.deliveries.count(&delta);
+                self.content.apply(delta);
+                self.before = self.known();
+                (self.number, self.hash) = (row.number, Signed::from_bytes(row.head).hash());
             }
         }
-        if let Some(head) = store.head(number)? {
-            let head =
-                Signed::from_bytes(head).open(&signer.public()).context("the last revision is not this center's")?;
-            anyhow::ensure!(head.content == content.digest(), "the store does not hold what revision {number} says");
+        let number = self.number;
+        if let Some(head) = self.store.head(number)? {
+            let head = Signed::from_bytes(head)
+                .open(&self.signer.public())
+                .context("the last revision is not this center's")?;
+            anyhow::ensure!(
+                head.content == self.content.digest(),
+                "the store does not hold what revision {number} says"
+            );
         }
-        let mut desk =
-            Self { signer, key, store, number, hash, content, by_subject: HashMap::new(), ready: HashMap::new() };
-        desk.index();
-        Ok(desk)
+        Ok(())
     }
 
     /// The present revision.
@@ -186,14 +219,17 @@ impl Desk {
         by: &Signature,
     ) -> Result<Vec<Arc<Entry>>, DeskError> {
         let now = clock::now();
-        let mut entries = Vec::with_capacity(orders.len());
+        let mut drawn = Drawn::new(now)?;
+        let mut entries = BTreeMap::new();
         for (order, groups) in orders {
             order.check(now)?;
             let Order { subject, scope, action, rate, until, note, .. } = order;
-            let id = self.id(&subject, &scope, now, entries.len())?;
+            let id = self.id(&subject, &scope, &mut drawn);
             let decision = enforcer_policy::Decision { id, subject, scope, action, rate, until, note };
-            entries.push(Arc::new(Entry { decision, groups, written: false }));
+            // The last word on a subject counts.
+            entries.insert(id, Arc::new(Entry { decision, groups, written: false }));
         }
+        let entries: Vec<Arc<Entry>> = entries.into_values().collect();
         let hit = guard.hit(entries.iter().map(|entry| &entry.decision), &self.content);
         if let Some(first) = hit.first().filter(|_| !forced) {
             return Err(DeskError::Lockout(format!("{} ({})", first.address, first.whose)));
@@ -213,36 +249,15 @@ impl Desk {
 
     /// The decision on a subject in a scope.
     pub fn on(&self, subject: &Subject, scope: &Scope) -> Option<&Arc<Entry>> {
-        self.content.entry(*self.by_subject.get(&(subject.clone(), scope.clone()))?)
-    }
-
-    /// What brings a host from its revision to the present one; `None` when it has that, or one that is none of ours.
-    pub fn delivery(&mut self, from: u64, whole: bool) -> anyhow::Result<Arc<Vec<u8>>> {
-        let whole = whole || from == 0 || self.number - from > SPAN;
-        // Snapshots are kept under the numbers past the end.
-        let place = if whole { u64::MAX - from } else { from };
-        if let Some(ready) = self.ready.get(&place) {
-            return Ok(Arc::clone(ready));
-        }
-        let heads = path(self.number, from).into_iter().map(|number| self.head(number));
-        let heads = heads.collect::<anyhow::Result<Vec<_>>>()?;
-        let bytes = if whole {
-            deliver_snapshot(&self.signer, from, &heads, &Delta::snapshot(&self.content))?
-        } else {
-            deliver_delta(&self.signer, from, &heads, &self.changes(from)?)?
-        };
-        let bytes = Arc::new(bytes);
-        self.ready.insert(place, Arc::clone(&bytes));
-        Ok(bytes)
+        self.content.entry(self.index.on(subject, scope)?)
     }
 
     /// Whether a host's revision is one of ours.
     pub fn is_ours(&self, known: Known) -> anyhow::Result<bool> {
-        if known.number == 0 {
+        if known == self.known() || known == self.before {
             return Ok(true);
         }
-        let head = self.store.head(known.number)?;
-        Ok(head.is_some_and(|head| Signed::from_bytes(head).hash() == known.hash))
+        is_ours(&self.store, known)
     }
 
     /// The signed head of a revision.
@@ -258,14 +273,8 @@ impl Desk {
         rows.into_iter().map(|row| Ok(Signed::from_bytes(row.head).open(&public)?)).collect()
     }
 
-    fn changes(&self, from: u64) -> anyhow::Result<Delta> {
-        let rows = self.store.revisions(from, usize::try_from(SPAN)?)?;
-        let deltas = rows.iter().map(|row| Ok(Delta::unpack(&row.delta, row.plain)?));
-        deltas.collect::<anyhow::Result<Vec<_>>>().map(|deltas| deltas.into_iter().fold(Delta::default(), Delta::then))
-    }
-
     /// Signs, keeps, and only then believes. Decisions whose end has come go with the next change.
-    fn publish(&mut self, delta: Delta, by: &Signature, what: &str, detail: &str) -> anyhow::Result<()> {
+    fn publish(&mut self, delta: Delta, by: &Signature, what: &str, detail: &str) -> Result<(), DeskError> {
         self.publish_and(delta, by, what, detail, false)
     }
 
@@ -277,26 +286,29 @@ impl Desk {
         what: &str,
         detail: &str,
         ends_trial: bool,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), DeskError> {
         let now = clock::now();
-        let put: std::collections::HashSet<_> = delta.put.iter().map(|entry| entry.decision.id).collect();
-        let gone: std::collections::HashSet<_> = delta.remove.iter().copied().collect();
-        let over = |entry: &&Arc<Entry>| entry.decision.until.is_some_and(|until| until <= now);
-        let ended = self.content.entries().filter(over).map(|entry| entry.decision.id);
-        delta.remove.extend(ended.filter(|id| !put.contains(id) && !gone.contains(id)));
+        let named: std::collections::HashSet<_> =
+            delta.put.iter().map(|entry| entry.decision.id).chain(delta.remove.iter().copied()).collect();
+        delta.remove.extend(self.index.over(now).filter(|id| !named.contains(id)));
         let undo = self.content.apply(delta.clone());
+        if self.content.len() > MOST_DECISIONS && self.content.len() > self.index.len() {
+            let wanted = self.content.len();
+            self.content.apply(undo);
+            return Err(DeskError::Full(wanted));
+        }
         match self.keep(&delta, by, now, (what, detail, ends_trial)) {
             Ok(signed) => {
+                self.before = self.known();
                 self.number += 1;
                 self.hash = signed.hash();
-                self.ready.clear();
-                self.reindex(&undo, &delta);
-                self.snapshot_if_due();
+                self.deliveries.changed(&delta);
+                self.index.change(&undo, &delta);
                 Ok(())
             }
             Err(error) => {
                 self.content.apply(undo);
-                Err(error)
+                Err(error.into())
             }
         }
     }
@@ -333,43 +345,17 @@ impl Desk {
         Ok(signed)
     }
 
-    /// A snapshot only makes starts quicker: when it fails, the next one is tried.
-    fn snapshot_if_due(&mut self) {
-        if !self.number.is_multiple_of(SNAPSHOTS) {
-            return;
-        }
-        let Ok((body, plain)) = Delta::snapshot(&self.content).pack() else { return };
-        if let Err(error) = self.store.keep_snapshot(&SnapshotRow { number: self.number, body, plain }) {
-            tracing::warn!(%error, "the snapshot could not be kept");
-        }
+    /// The id of the decision on a subject in a scope, or a fresh one.
+    fn id(&self, subject: &Subject, scope: &Scope, drawn: &mut Drawn) -> DecisionId {
+        let key = (subject.clone(), scope.clone());
+        self.index.of_key(&key).unwrap_or_else(|| drawn.id(key, |id| self.content.entry(id).is_some()))
     }
+}
 
-    fn id(&self, subject: &Subject, scope: &Scope, now: Moment, drawn: usize) -> anyhow::Result<DecisionId> {
-        if let Some(id) = self.by_subject.get(&(subject.clone(), scope.clone())) {
-            return Ok(*id);
-        }
-        let random = u32::from_be_bytes(secret::random::<4>()?).wrapping_add(u32::try_from(drawn)?);
-        let mut id = DecisionId::new(now, random);
-        while self.content.entry(id).is_some() {
-            id = DecisionId(id.0 + 1);
-        }
-        Ok(id)
-    }
-
-    fn index(&mut self) {
-        let key = |entry: &Arc<Entry>| (entry.decision.subject.clone(), entry.decision.scope.clone());
-        self.by_subject = self.content.entries().map(|entry| (key(entry), entry.decision.id)).collect();
-    }
-
-    fn reindex(&mut self, undo: &Delta, delta: &Delta) {
-        for entry in &undo.put {
-            self.by_subject.remove(&(entry.decision.subject.clone(), entry.decision.scope.clone()));
-        }
-        for entry in &delta.put {
-            let key = (entry.decision.subject.clone(), entry.decision.scope.clone());
-            self.by_subject.insert(key, entry.decision.id);
-        }
-    }
+/// Whether a revision is one of this store's.
+pub fn is_ours(store: &Store, known: Known) -> anyhow::Result<bool> {
+    let head = store.head(known.number)?;
+    Ok(known.number == 0 || head.is_some_and(|head| Signed::from_bytes(head).hash() == known.hash))
 }
 
 /// A decision for the audit log; tokens are masked.

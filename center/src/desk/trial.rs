@@ -52,7 +52,7 @@ impl Desk {
         let published = self.publish(delta, by, "policy on trial", &format!("until {}", until.0));
         if let Err(error) = published {
             self.store.end_trial().context("the trial")?;
-            return Err(error.into());
+            return Err(error);
         }
         Ok(plan)
     }

@@ -47,16 +47,16 @@ impl AuditEntry {
 /// Adds an entry, as part of what it tells of.
 pub(super) fn append(transaction: &Transaction<'_>, who: &str, what: &str, detail: &str) -> Result<(), StoreError> {
     let query = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
-    let last = transaction.query_row(query, [], |row| Ok((number(row, 0)?, row.get::<_, [u8; 32]>(1)?))).optional()?;
+    let mut statement = transaction.prepare_cached(query)?;
+    let last = statement.query_row([], |row| Ok((number(row, 0)?, row.get::<_, [u8; 32]>(1)?))).optional()?;
     let (last, before) = last.map_or_else(|| (0, Digest::default()), |(number, hash)| (number, Digest(hash)));
     let (who, what, detail) = (who.to_owned(), what.to_owned(), detail.to_owned());
     let mut entry = AuditEntry { number: last + 1, time: clock::now(), who, what, detail, hash: before };
     entry.hash = entry.hashed(before);
     let AuditEntry { number, time, who, what, detail, hash } = &entry;
-    transaction.execute(
-        "INSERT INTO audit (number, time, who, what, detail, hash) VALUES (?, ?, ?, ?, ?, ?)",
-        params![stored(*number)?, stored(time.0)?, who, what, detail, hash.0],
-    )?;
+    let query = "INSERT INTO audit (number, time, who, what, detail, hash) VALUES (?, ?, ?, ?, ?, ?)";
+    let values = params![stored(*number)?, stored(time.0)?, who, what, detail, hash.0];
+    transaction.prepare_cached(query)?.execute(values)?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 //! In: enrolments and acknowledgements. Out: the hosts. Never here: whether a host does what it should (see `api/hosts.rs`).
 use enforcer_policy::Moment;
 use enforcer_policy::revision::Digest;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Enrolment, Store, StoreError, audit, moment, number, stored};
@@ -47,6 +47,17 @@ pub struct Ack {
     /// Addresses that its traffic depends on.
     #[serde(default)]
     pub gateways: Vec<std::net::IpAddr>,
+}
+
+/// What a host said, and by which certificate it is known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Said {
+    /// Its name.
+    pub host: String,
+    /// The certificate's fingerprint.
+    pub certificate: String,
+    /// What it said.
+    pub ack: Ack,
 }
 
 /// What was read back from the maps.
@@ -132,38 +143,39 @@ impl Store {
         })
     }
 
-    /// Keeps what a host says. A revision reached or refused is an audit entry; the rest is news of the moment.
-    pub fn acknowledge(
-        &mut self,
-        name: &str,
-        certificate: &str,
-        before: Option<&Ack>,
-        ack: &Ack,
-    ) -> Result<(), StoreError> {
-        let text = serde_json::to_string(ack).map_err(|_unwritable| StoreError::Meaningless("an acknowledgement"))?;
-        self.write(|transaction| {
-            transaction.execute(
-                "UPDATE hosts SET ack = ?, seen = ? WHERE name = ?",
-                params![text, stored(clock::now().0)?, name],
-            )?;
-            transaction.execute(
-                "UPDATE hosts SET fingerprint = next, next = NULL WHERE name = ? AND next = ?",
-                [name, certificate],
-            )?;
-            let reached = before.is_none_or(|before| before.number != ack.number || before.held != ack.held);
-            if reached {
-                let (number, held) = (ack.number, &ack.held);
-                let detail = format!("revision {number}: {} decisions held, digest {}", held.decisions, held.digest);
-                audit::append(transaction, name, "acknowledged", &detail)?;
-            }
-            if let Some(flaw) = &ack.refused
-                && before.is_none_or(|before| before.refused.as_ref() != Some(flaw))
-            {
-                audit::append(transaction, name, "refused", flaw)?;
-            }
-            Ok(())
-        })
+    /// Keeps what hosts say, all in one step. A revision reached or refused is an audit entry; the rest is news of the moment.
+    pub fn acknowledge(&mut self, said: &[Said]) -> Result<(), StoreError> {
+        self.write(|transaction| said.iter().try_for_each(|one| one.keep(transaction)))
     }
+}
+
+impl Said {
+    fn keep(&self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
+        let Self { host, certificate, ack } = self;
+        let text = serde_json::to_string(ack).map_err(|_unwritable| StoreError::Meaningless("an acknowledgement"))?;
+        let before = said_before(transaction, host)?;
+        let mut statement = transaction.prepare_cached("UPDATE hosts SET ack = ?, seen = ? WHERE name = ?")?;
+        statement.execute(params![text, stored(clock::now().0)?, host])?;
+        let query = "UPDATE hosts SET fingerprint = next, next = NULL WHERE name = ? AND next = ?";
+        transaction.prepare_cached(query)?.execute([host, certificate])?;
+        if before.as_ref().is_none_or(|before| before.number != ack.number || before.held != ack.held) {
+            let (number, held) = (ack.number, &ack.held);
+            let detail = format!("revision {number}: {} decisions held, digest {}", held.decisions, held.digest);
+            audit::append(transaction, host, "acknowledged", &detail)?;
+        }
+        if let Some(flaw) = &ack.refused
+            && before.as_ref().is_none_or(|before| before.refused.as_ref() != Some(flaw))
+        {
+            audit::append(transaction, host, "refused", flaw)?;
+        }
+        Ok(())
+    }
+}
+
+fn said_before(transaction: &Transaction<'_>, host: &str) -> Result<Option<Ack>, StoreError> {
+    let mut statement = transaction.prepare_cached("SELECT ack FROM hosts WHERE name = ?")?;
+    let text: Option<Option<String>> = statement.query_row([host], |row| row.get(0)).optional()?;
+    Ok(text.flatten().and_then(|text| serde_json::from_str(&text).ok()))
 }
 
 fn host(row: &rusqlite::Row<'_>) -> rusqlite::Result<Host> {

@@ -8,10 +8,12 @@ mod events;
 mod hosts;
 mod replies;
 mod revisions;
+mod snapshot;
 mod tokens;
 mod trial;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use enforcer_policy::Moment;
@@ -19,8 +21,9 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use audit::{AuditEntry, Broken};
 pub use events::{Batch, EventStore, KeptEvent, MOST as MOST_EVENTS, Wanted, gap};
-pub use hosts::{Ack, Held, Host, Skipped};
-pub use revisions::{Row, SnapshotRow};
+pub use hosts::{Ack, Held, Host, Said, Skipped};
+pub use revisions::Row;
+pub use snapshot::{SnapshotFile, SnapshotRow};
 pub use tokens::{Enrolment, Role, Token};
 pub use trial::TrialRow;
 
@@ -33,6 +36,14 @@ pub enum StoreError {
     /// A number that SQLite cannot hold, or a value that nobody wrote.
     #[error("the store holds {0}, which means nothing")]
     Meaningless(&'static str),
+    /// A file beside it.
+    #[error("{path}: {source}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// Of another version.
     #[error("the store is of version {found}, and this program reads {ours}: use the program that made it, or upgrade")]
     Version {
@@ -46,34 +57,51 @@ pub enum StoreError {
 /// The store.
 pub struct Store {
     connection: Connection,
+    path: PathBuf,
+    /// Who writes. SQLite itself has writers ask again after a while, and none knows when its turn comes.
+    pen: Arc<Mutex<()>>,
 }
 
 impl Store {
     /// Opens the file; makes it when it is not there.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(PATIENCE)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", "ON")?;
+        let connection = connection(path)?;
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match found {
-            0 => connection.execute_batch(&[SCHEMA, TRIALS, REPORTED].concat())?,
-            WITHOUT_TRIALS => connection.execute_batch(&[TRIALS, REPORTED].concat())?,
-            WITHOUT_REPORTED => connection.execute_batch(REPORTED)?,
+            0 => connection.execute_batch(&[SCHEMA, TRIALS, REPORTED, FOUND].concat())?,
+            WITHOUT_TRIALS => connection.execute_batch(&[TRIALS, REPORTED, FOUND].concat())?,
+            WITHOUT_REPORTED => connection.execute_batch(&[REPORTED, FOUND].concat())?,
+            WITHOUT_FOUND => connection.execute_batch(FOUND)?,
             VERSION => {}
             found => return Err(StoreError::Version { found, ours: VERSION }),
         }
-        Ok(Self { connection })
+        Ok(Self { connection, path: path.to_owned(), pen: Arc::default() })
+    }
+
+    /// Another connection to the same file, for whoever must not wait until this one is free. Both write in turns.
+    pub fn beside(&self) -> Result<Self, StoreError> {
+        Ok(Self { connection: connection(&self.path)?, path: self.path.clone(), pen: Arc::clone(&self.pen) })
     }
 
     /// One transaction, begun as a writer so that nothing it has read changes before it writes.
     fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let pen = Arc::clone(&self.pen);
+        // Who panicked has written all or nothing.
+        let _held = pen.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = work(&transaction)?;
         transaction.commit()?;
         Ok(value)
     }
+}
+
+fn connection(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    Ok(connection)
 }
 
 fn stored(number: u64) -> Result<i64, StoreError> {
@@ -92,12 +120,15 @@ fn moment(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Moment> {
 const PATIENCE: Duration = Duration::from_secs(5);
 const WITHOUT_TRIALS: i64 = 1;
 const WITHOUT_REPORTED: i64 = 2;
-const VERSION: i64 = 3;
+const WITHOUT_FOUND: i64 = 3;
+const VERSION: i64 = 4;
 const SCHEMA: &str = include_str!("schema.sql");
 /// What came with version 2.
 const TRIALS: &str = include_str!("trials.sql");
 /// What came with version 3.
 const REPORTED: &str = include_str!("reported.sql");
+/// What came with version 4.
+const FOUND: &str = include_str!("found.sql");
 
 #[cfg(test)]
 mod tests;

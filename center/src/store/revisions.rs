@@ -1,4 +1,4 @@
-//! Revisions, and the latest snapshot.
+//! Revisions.
 //!
 //! In: signed heads and packed deltas. Out: the same bytes. Never here: what is in them.
 use rusqlite::{OptionalExtension as _, params};
@@ -13,16 +13,6 @@ pub struct Row {
     pub head: Vec<u8>,
     /// What it changes, packed.
     pub delta: Vec<u8>,
-    /// Bytes of that when it is unpacked.
-    pub plain: usize,
-}
-
-/// The content of one revision.
-pub struct SnapshotRow {
-    /// Whose.
-    pub number: u64,
-    /// Packed.
-    pub body: Vec<u8>,
     /// Bytes of that when it is unpacked.
     pub plain: usize,
 }
@@ -70,23 +60,5 @@ impl Store {
     pub fn head(&self, revision: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let mut statement = self.connection.prepare_cached("SELECT head FROM revisions WHERE number = ?")?;
         Ok(statement.query_row([stored(revision)?], |row| row.get(0)).optional()?)
-    }
-
-    /// Replaces the snapshot.
-    pub fn keep_snapshot(&mut self, row: &SnapshotRow) -> Result<(), StoreError> {
-        self.connection.execute(
-            "INSERT OR REPLACE INTO snapshot (one, number, body, plain) VALUES (1, ?, ?, ?)",
-            params![stored(row.number)?, row.body, stored(row.plain as u64)?],
-        )?;
-        Ok(())
-    }
-
-    /// The snapshot.
-    pub fn snapshot(&self) -> Result<Option<SnapshotRow>, StoreError> {
-        let row = self.connection.query_row("SELECT number, body, plain FROM snapshot", [], |row| {
-            let plain = usize::try_from(number(row, 2)?).unwrap_or(0);
-            Ok(SnapshotRow { number: number(row, 0)?, body: row.get(1)?, plain })
-        });
-        Ok(row.optional()?)
     }
 }

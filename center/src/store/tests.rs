@@ -153,13 +153,16 @@ fn acts_on_hosts_stand_in_the_audit_log_once() {
 
 #[test]
 fn a_store_of_each_earlier_version_is_brought_up() {
-    for version in [1, 2] {
+    for version in [1, 2, 3] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("center.db");
         let old = Connection::open(&path).unwrap();
         old.execute_batch(SCHEMA).unwrap();
-        if version == 2 {
+        if version > 1 {
             old.execute_batch(TRIALS).unwrap();
+        }
+        if version > 2 {
+            old.execute_batch(REPORTED).unwrap();
         }
         drop(old);
         let mut store = Store::open(&path).unwrap();

@@ -26,20 +26,15 @@ pub struct TrialRow {
 impl Store {
     /// Begins one; there must be none.
     pub fn keep_trial(&mut self, row: &TrialRow) -> Result<(), StoreError> {
-        self.connection.execute(
-            "INSERT INTO trial (one, revision, until, confirm, confirm_plain, undo, undo_plain, who) \
-             VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
-            params![
-                stored(row.revision)?,
-                stored(row.until.0)?,
-                row.confirm.0,
-                stored(row.confirm.1 as u64)?,
-                row.undo.0,
-                stored(row.undo.1 as u64)?,
-                row.who
-            ],
-        )?;
-        Ok(())
+        let query = "INSERT INTO trial (one, revision, until, confirm, confirm_plain, undo, undo_plain, who) \
+             VALUES (1, ?, ?, ?, ?, ?, ?, ?)";
+        let (revision, until) = (stored(row.revision)?, stored(row.until.0)?);
+        let plain = (stored(row.confirm.1 as u64)?, stored(row.undo.1 as u64)?);
+        let values = params![revision, until, row.confirm.0, plain.0, row.undo.0, plain.1, row.who];
+        self.write(|transaction| {
+            transaction.execute(query, values)?;
+            Ok(())
+        })
     }
 
     /// The one that is on.
@@ -61,7 +56,9 @@ impl Store {
 
     /// It is over.
     pub fn end_trial(&mut self) -> Result<(), StoreError> {
-        self.connection.execute("DELETE FROM trial", [])?;
-        Ok(())
+        self.write(|transaction| {
+            transaction.execute("DELETE FROM trial", [])?;
+            Ok(())
+        })
     }
 }

@@ -39,6 +39,17 @@ pub fn deliver_delta(signer: &Signer, from: u64, heads: &[Signed], delta: &Delta
     frame(signer, Kind::Delta, from, heads, &delta.pack()?)
 }
 
+/// A body that is packed already: what the store holds needs no second packing.
+pub fn deliver_packed(
+    signer: &Signer,
+    kind: Kind,
+    from: u64,
+    heads: &[Signed],
+    body: &(Vec<u8>, usize),
+) -> Result<Vec<u8>, Flaw> {
+    frame(signer, kind, from, heads, body)
+}
+
 /// Everything, for hosts without a revision (`from` is 0) or with one that is too old for a delta.
 pub fn deliver_snapshot(signer: &Signer, from: u64, heads: &[Signed], snapshot: &Delta) -> Result<Vec<u8>, Flaw> {
     frame(signer, Kind::Snapshot, from, heads, &snapshot.pack()?)

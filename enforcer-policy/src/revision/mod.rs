@@ -19,7 +19,7 @@ mod lineage;
 
 pub use body::{Delta, MOST_DECISIONS};
 pub use content::{Content, Entry};
-pub use delivery::{Kind, LONGEST_DELIVERY, deliver_delta, deliver_snapshot};
+pub use delivery::{Kind, LONGEST_DELIVERY, deliver_delta, deliver_packed, deliver_snapshot};
 pub use digest::{Digest, DigestError};
 pub use flaw::Flaw;
 pub use head::{EVERYONE, Head, Signed};
