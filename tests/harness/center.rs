@@ -5,6 +5,7 @@
 
 use std::{
     fs::{self, File},
+    io::Write as _,
     net::TcpStream,
     path::{Path, PathBuf},
     process::{self, Command},
@@ -12,6 +13,10 @@ use std::{
     time::Duration,
 };
 
+use nix::{
+    mount::{MsFlags, mount},
+    sys::signal::Signal,
+};
 use serde_json::Value;
 
 use crate::{
@@ -35,10 +40,21 @@ impl Center {
     /// Makes one, cables it to the host of each network, and starts it.
     #[track_caller]
     pub fn start(nets: &[Net]) -> Self {
+        Self::start_on(nets, None)
+    }
+
+    /// The same, with a disk of its own of so many mebibytes.
+    #[track_caller]
+    pub fn start_on(nets: &[Net], disk: Option<u32>) -> Self {
         let world = format!("{}{}-{}", sweep::PREFIX, process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let space = Namespace::new(&format!("{world}-center"));
         let folder = std::env::temp_dir().join(&world);
-        fs::create_dir_all(&folder).expect("a temporary folder can be made");
+        fs::create_dir_all(folder.join("state")).expect("a temporary folder can be made");
+        if let Some(size) = disk {
+            let (state, options) = (folder.join("state"), format!("size={size}m,mode=700"));
+            mount(Some("tmpfs"), &state, Some("tmpfs"), MsFlags::empty(), Some(options.as_str()))
+                .expect("a disk in memory can be mounted");
+        }
         ip(&[], &format!("netns add {}", space.name()));
         space.ip("link set lo up");
         let mut center = Self { space, folder, process: None };
@@ -95,6 +111,20 @@ impl Center {
     /// One request to the API: status and body.
     #[track_caller]
     pub fn ask(&self, token: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let output = self.curl(token, method, path, body);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let (body, status) = text.rsplit_once('\n').unwrap_or_else(|| panic!("no answer: {output:#?}\n{}", self.log()));
+        (status.parse().expect("a status"), serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+
+    /// The status of one request to a center that may die meanwhile; none without an answer.
+    pub fn try_ask(&self, token: &str, method: &str, path: &str, body: &Value) -> Option<u16> {
+        let output = self.curl(token, method, path, body);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.rsplit_once('\n').and_then(|(_, status)| status.parse().ok()).filter(|status| *status != 0)
+    }
+
+    fn curl(&self, token: &str, method: &str, path: &str, body: &Value) -> process::Output {
         let mut command = self.space.command("curl");
         command.args([
             "--silent",
@@ -108,10 +138,7 @@ impl Center {
         ]);
         command.arg("--cacert").arg(self.authority()).args(["--header", &format!("Authorization: Bearer {token}")]);
         command.args(["--header", "Content-Type: application/json", "--data", &body.to_string()]);
-        let output = command.arg(format!("https://127.0.0.1:9443/v1{path}")).output().expect("curl is installed");
-        let text = String::from_utf8_lossy(&output.stdout);
-        let (body, status) = text.rsplit_once('\n').unwrap_or_else(|| panic!("no answer: {output:#?}\n{}", self.log()));
-        (status.parse().expect("a status"), serde_json::from_str(body).unwrap_or(Value::Null))
+        command.arg(format!("https://127.0.0.1:9443/v1{path}")).output().expect("curl is installed")
     }
 
     /// Blocks a device on all hosts; the decision's id.
@@ -136,6 +163,12 @@ impl Center {
         hosts.iter().map(state).collect()
     }
 
+    /// Its process id.
+    #[track_caller]
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().map(Process::id).expect("it was started")
+    }
+
     /// Its namespace.
     pub fn space(&self) -> &Namespace {
         &self.space
@@ -152,6 +185,32 @@ impl Center {
     /// The certificate of its authority.
     pub fn authority(&self) -> PathBuf {
         self.folder.join("state/ca.pem")
+    }
+
+    /// Stops it where it is, or lets it go on.
+    pub fn signal(&mut self, signal: Signal) {
+        self.process.iter_mut().for_each(|process| process.signal(signal));
+    }
+
+    /// Takes the cable to the host of this number off, or puts it on again.
+    pub fn cable(&self, number: usize, is_on: bool) {
+        self.space.ip(&format!("link set host{number} {}", if is_on { "up" } else { "down" }));
+    }
+
+    /// Fills its disk to the last byte, or makes room again.
+    pub fn fill(&self, is_full: bool) {
+        let path = self.folder.join("state/filler");
+        if !is_full {
+            return fs::remove_file(path).expect("a file can be removed");
+        }
+        let mut file = File::create(path).expect("a file can be made");
+        let mut size = 1 << 20;
+        while size > 0 {
+            // Ever smaller pieces, until not one byte finds room.
+            if file.write_all(&vec![0; size]).is_err() {
+                size /= 2;
+            }
+        }
     }
 
     /// Kills it like a crash would.

@@ -64,6 +64,20 @@ impl CrowdSec {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Starts Debian's firewall bouncer beside it, on nftables; none when it was not unpacked.
+    #[track_caller]
+    pub fn bouncer(&self, seconds: u32) -> Option<Process> {
+        let program = package("crowdsec-firewall-bouncer").join("usr/bin/crowdsec-firewall-bouncer");
+        if !program.exists() {
+            return None;
+        }
+        let config = self.folder.join("bouncer.yaml");
+        let text = BOUNCER.replace("SECONDS", &seconds.to_string()).replace("URL", Self::url()).replace("KEY", KEY);
+        fs::write(&config, text.replace("DIR", &self.folder.display().to_string())).expect("a file can be written");
+        let log = File::create(self.folder.join("bouncer.log")).expect("a log can be made");
+        Some(Process::start(self.space.command(program).arg("-c").arg(config).stdout(log)))
+    }
+
     /// Kills it like a crash would.
     pub fn kill9(&mut self) {
         self.process.iter_mut().for_each(Process::kill9);
@@ -104,13 +118,18 @@ fn write_credentials(folder: &Path) {
 
 /// A program of the package, where `cargo xtask setup` unpacked it.
 fn program(name: &str) -> PathBuf {
+    let path = package("crowdsec").join("usr/bin").join(name);
+    assert!(path.exists(), "{} is missing: cargo xtask setup", path.display());
+    path
+}
+
+/// Where `cargo xtask setup` unpacked a package.
+fn package(name: &str) -> PathBuf {
     let set = |variable: &str| env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
     let tools = set("ENFORCER_TOOLS")
         .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("enforcer")))
         .or_else(|| set("HOME").map(|home| home.join(".cache/enforcer")));
-    let path = tools.expect("a home folder").join("crowdsec/usr/bin").join(name);
-    assert!(path.exists(), "{} is missing: cargo xtask setup", path.display());
-    path
+    tools.expect("a home folder").join(name)
 }
 
 const CONFIG: &str = "\
@@ -141,6 +160,26 @@ api:
     profiles_path: DIR/profiles.yaml
 prometheus:
   enabled: false
+";
+const BOUNCER: &str = "\
+mode: nftables
+pid_dir: DIR/
+update_frequency: SECONDSs
+daemonize: false
+log_mode: stdout
+log_level: info
+api_url: URL/
+api_key: KEY
+disable_ipv6: true
+deny_action: DROP
+deny_log: false
+supported_decisions_types: [ban]
+blacklists_ipv4: crowdsec-blacklists
+blacklists_ipv6: crowdsec6-blacklists
+nftables:
+  ipv4: {enabled: true, set-only: false, table: crowdsec, chain: crowdsec-chain}
+  ipv6: {enabled: false}
+prometheus: {enabled: false}
 ";
 const PROFILES: &str = "\
 name: default_ip_remediation

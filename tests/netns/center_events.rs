@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use enforcer_tests::{Agent, CLIENT, Center, Client, Net, Nginx, PAY, Request, eventually};
-use serde_json::{Value, json};
+use enforcer_tests::{Agent, CLIENT, Client, Request, eventually};
+use serde_json::Value;
+
+use crate::lab::Lab;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -11,7 +13,7 @@ const SOON: Duration = Duration::from_secs(30);
 /// that was answered is at the center exactly once, and once in its audit log; numbers have no hole.
 #[test]
 fn every_act_is_counted_once_through_crashes_of_both_ends() {
-    let mut lab = Lab::start("");
+    let mut lab = Lab::start();
     let mut answered = Vec::new();
     for round in 0..6 {
         for number in 0..12 {
@@ -56,7 +58,7 @@ fn every_act_is_counted_once_through_crashes_of_both_ends() {
 /// wait on the host's disk, arrive added up, and their sum is that number; the device's name is nowhere.
 #[test]
 fn refusals_wait_on_the_disk_and_arrive_added_up() {
-    let mut lab = Lab::start("");
+    let mut lab = Lab::start();
     let id = lab.agent.block_device("stolen-device-4711", "deny");
     eventually(SOON, "the act is at the center", || lab.reasons().len() == 1);
     lab.center.kill9();
@@ -80,59 +82,4 @@ fn refusals_wait_on_the_disk_and_arrive_added_up() {
     eventually(SOON, "nothing waits any more", || waiting(&lab.agent) == Some(0.0));
     assert!(lab.agent.metric("enforcer_spool_delivered_total", &[]) > Some(0.0));
     assert_eq!(lab.agent.metric("enforcer_spool_dropped_total", &[]), Some(0.0));
-}
-
-struct Lab {
-    // The agent goes before the network it lives in.
-    agent: Agent,
-    _nginx: Nginx,
-    center: Center,
-    net: Net,
-    token: String,
-}
-
-impl Lab {
-    fn start(more: &str) -> Self {
-        let nets = [Net::new()];
-        let center = Center::start(&nets);
-        let [net] = nets;
-        let nginx = Nginx::start(&net);
-        let mut agent = Agent::start(&net, &format!("{PAY}{more}"));
-        center.enroll(&net, &mut agent, 0, &[]);
-        let token = center.token("ada", "operator");
-        Self { agent, _nginx: nginx, center, net, token }
-    }
-
-    /// All events that fit.
-    fn events(&self, which: &str) -> Vec<Value> {
-        let (mut all, mut after) = (Vec::new(), 0);
-        loop {
-            let path = format!("/events?after={after}&limit=50{which}");
-            let (status, page) = self.center.ask(&self.token, "GET", &path, &json!(null));
-            assert_eq!(status, 200, "{page}");
-            all.extend(page["items"].as_array().cloned().unwrap_or_default());
-            let Some(next) = page["next"].as_u64() else { return all };
-            after = next;
-        }
-    }
-
-    /// The reasons of acts, and how often each is there.
-    fn reasons(&self) -> BTreeMap<String, u64> {
-        let mut reasons = BTreeMap::new();
-        for act in self.events("&kind=act") {
-            let message = act["message"].as_str().unwrap_or_default();
-            let reason = message.rsplit_once("; ").map_or(message, |(_, reason)| reason);
-            *reasons.entry(reason.to_owned()).or_default() += 1;
-        }
-        reasons
-    }
-
-    /// The same by the command line of the host.
-    fn fleet(&self, more: &[&str]) -> Value {
-        let token = self.net.folder().join("token");
-        std::fs::write(&token, &self.token).expect("a file can be written");
-        let (token, authority) = (token.display().to_string(), self.center.authority().display().to_string());
-        let center = ["--center", "https://10.78.0.1:9443", "--token-file", &token, "--authority", &authority];
-        self.agent.json(&[&["fleet", "events"], &center[..], more].concat())
-    }
 }

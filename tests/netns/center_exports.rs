@@ -14,8 +14,10 @@ use std::{
     time::Duration,
 };
 
-use enforcer_tests::{Agent, Center, Namespace, Net, Nginx, PAY, Process, eventually};
+use enforcer_tests::{Namespace, Process, eventually};
 use serde_json::{Value, json};
+
+use crate::lab::Lab;
 
 const SOON: Duration = Duration::from_secs(40);
 
@@ -23,11 +25,12 @@ const SOON: Duration = Duration::from_secs(40);
 /// back, and the center is killed. Then each event is at the file, at rsyslog and at the collector; none waits for another.
 #[test]
 fn every_receiver_gets_every_event_and_none_waits_for_another() {
-    let mut lab = Lab::start();
+    let mut lab = Exports(Lab::start());
     let stuck = lab.center.space().inside(|| TcpListener::bind("127.0.0.1:5141")).expect("a port is free");
     let mut rsyslog = lab.rsyslog();
     let collector = Collector::start(lab.center.space());
-    lab.center.export(&lab.exports());
+    let exports = lab.exports();
+    lab.center.export(&exports);
     lab.act(0..20);
     eventually(SOON, "file and rsyslog have all, whatever the others do", || {
         lab.acts().len() == 20 && lab.in_file() == lab.acts() && lab.in_rsyslog() == lab.acts()
@@ -58,26 +61,24 @@ fn every_receiver_gets_every_event_and_none_waits_for_another() {
     drop(stuck);
 }
 
-struct Lab {
-    // The agent goes before the network it lives in.
-    agent: Agent,
-    _nginx: Nginx,
-    center: Center,
-    net: Net,
-    token: String,
+/// What exports need beside a host and its center.
+struct Exports(Lab);
+
+impl std::ops::Deref for Exports {
+    type Target = Lab;
+
+    fn deref(&self) -> &Lab {
+        &self.0
+    }
 }
 
-impl Lab {
-    fn start() -> Self {
-        let nets = [Net::new()];
-        let center = Center::start(&nets);
-        let [net] = nets;
-        let (nginx, mut agent) = (Nginx::start(&net), Agent::start(&net, PAY));
-        center.enroll(&net, &mut agent, 0, &[]);
-        let token = center.token("ada", "operator");
-        Self { agent, _nginx: nginx, center, net, token }
+impl std::ops::DerefMut for Exports {
+    fn deref_mut(&mut self) -> &mut Lab {
+        &mut self.0
     }
+}
 
+impl Exports {
     fn folder(&self) -> PathBuf {
         self.net.folder().to_owned()
     }
