@@ -6,7 +6,7 @@
 //! hosts     1,000,000 addresses from a file                              -> load, clean packets, deltas, drops | nft, ipset
 //! six       1,000,000 IPv6 addresses and /64s                            -> load, clean packets, drops
 //! networks  1,000,000 networks of mixed length                           -> load, clean packets, drops | nft, ipset
-//! requests: see requests/
+//! requests: see requests/          fleet: see fleet/
 //! ```
 //! In: root, the built agent, the object of `bench-ebpf` (`$ENFORCER_BENCH_OBJECT`). Out: a table, and JSON on request.
 //! Never here: a number from another run, or a setting changed outside the bench's own namespaces.
@@ -16,6 +16,7 @@
 mod cables;
 mod clean;
 mod contest;
+mod fleet;
 mod flood;
 mod ground;
 mod lists;
@@ -47,7 +48,7 @@ struct Arguments {
     /// Also write everything to FILE, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Run only these phases: empty, hosts, six, networks
+    /// Run only these phases: empty, hosts, six, networks; of the fleet: hosts, thousand, million, crowdsec
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 }
@@ -56,6 +57,7 @@ struct Arguments {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Benchmark {
     Fastpath,
+    Fleet,
     Requests,
 }
 
@@ -110,6 +112,7 @@ fn main() -> anyhow::Result<()> {
     let effort = if arguments.quick { Effort::QUICK } else { Effort::WHOLE };
     let (title, method, phases): (_, &[&str], &[phases::Phase]) = match arguments.benchmark {
         Benchmark::Fastpath => ("Fast path", &report::METHOD, &phases::ALL),
+        Benchmark::Fleet => ("Fleet", &fleet::METHOD, &fleet::ALL),
         Benchmark::Requests => ("Requests", &requests::METHOD, &requests::ALL),
     };
     let mut report = report::Report::new(title, method, effort);

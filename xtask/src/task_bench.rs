@@ -29,6 +29,8 @@ enum Benchmark {
     Fastpath(Fastpath),
     /// Filters: what a call costs in the agent, and what is held after millions of distinct ones
     Filters(Filters),
+    /// Fleet: a decision at the center until hosts refuse; a thousand simulated hosts; a million decisions
+    Fleet(Fleet),
     /// Requests: kernel path and agent beside nginx with a map, and with `ModSecurity` and the Core Rule Set
     Requests(Effort),
 }
@@ -38,6 +40,15 @@ struct Fastpath {
     #[command(flatten)]
     effort: Effort,
     /// Run only these phases: empty, hosts, six, networks
+    #[arg(long, value_name = "PHASES")]
+    only: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct Fleet {
+    #[command(flatten)]
+    effort: Effort,
+    /// Run only these phases: hosts, thousand, million, crowdsec
     #[arg(long, value_name = "PHASES")]
     only: Option<String>,
 }
@@ -69,6 +80,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             on_the_kernel("fastpath", &["iptables"], &only, &fastpath.effort)
         }
         Benchmark::Filters(filters) => filters.run(),
+        Benchmark::Fleet(fleet) => {
+            let only: Vec<&str> = fleet.only.iter().flat_map(|phases| ["--only", phases]).collect();
+            task_setup::unpack_bouncer()?;
+            on_the_kernel("fleet", &[], &only, &fleet.effort)
+        }
         Benchmark::Requests(effort) => {
             on_the_kernel("requests", &["libnginx-mod-http-modsecurity", "modsecurity-crs"], &[], effort)
         }
@@ -93,8 +109,9 @@ fn on_the_kernel(name: &str, rivals: &[&'static str], more: &[&str], effort: &Ef
         apt::install(&missing)?;
     }
     // One call: with two selections of packages, each would compile what the other has just compiled.
-    let packages = ["--package", "enforcer", "--package", "enforcer-tests", "--bin", "enforcer", "--bin", BENCH];
-    steps::execute(cargo().args(["build", "--release"]).args(packages))?;
+    let packages = ["enforcer", "enforcer-center", "enforcer-tests"].map(|name| format!("--package={name}"));
+    let programs = ["enforcer", "enforcer-center", BENCH].map(|name| format!("--bin={name}"));
+    steps::execute(cargo().args(["build", "--release"]).args(packages).args(programs))?;
     let release = release()?;
     let workspace = steps::workspace();
     // The same folder as the product's kernel programs: the same compiler, so `core` is compiled once.

@@ -45,13 +45,23 @@ pub(crate) fn ensure() -> anyhow::Result<Toolchain> {
 
 /// CrowdSec is unpacked and not installed: its post-install step registers this machine with a service outside.
 fn unpack_crowdsec() -> anyhow::Result<()> {
+    unpack("crowdsec")
+}
+
+/// The same for its firewall bouncer, which only a benchmark runs.
+pub(crate) fn unpack_bouncer() -> anyhow::Result<()> {
+    unpack("crowdsec-firewall-bouncer")
+}
+
+/// Unpacks a package that has a program of its own name.
+fn unpack(package: &'static str) -> anyhow::Result<()> {
     let root = enforcer_ebpf_build::tools_root().context("neither ENFORCER_TOOLS, XDG_CACHE_HOME nor HOME is set")?;
-    let place = root.join("crowdsec");
-    if place.join("usr/bin/crowdsec").exists() {
+    let place = root.join(package);
+    if place.join("usr/bin").join(package).exists() {
         return Ok(());
     }
-    println!("== unpacking crowdsec into {}", place.display());
-    apt::unpack("crowdsec", &place)
+    println!("== unpacking {package} into {}", place.display());
+    apt::unpack(package, &place)
 }
 
 /// Says that root is needed, and what for.
