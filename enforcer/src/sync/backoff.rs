@@ -100,7 +100,7 @@ mod tests {
                 while at < away {
                     at += backoff.next();
                 }
-                let part = (at - away).as_secs();
+                let part = at.saturating_sub(away).as_secs();
                 parts[usize::try_from(part).unwrap()] += 1;
             }
             let mean = 1000 / over;
