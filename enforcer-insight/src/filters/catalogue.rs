@@ -1,7 +1,7 @@
 //! Which filters there are. In: built-in filters, and others that are added. Out: for each its name, what it is for, its parameters,
 //! and how to make one. Never here: which run where (`runner`).
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::state::Seed;
 use super::{Filter, Parameter, Parameters, Word};
@@ -25,6 +25,8 @@ pub type Make = dyn Fn(&Parameters, &Tools) -> Box<dyn Filter> + Send + Sync;
 pub struct Entry {
     /// Its name in the matrix: lower-case letters, digits and hyphens.
     pub name: Word,
+    /// Of a module; none for what comes with the agent.
+    pub version: Option<Word>,
     /// What it does, in one line.
     pub title: Word,
     /// The risk it answers first.
@@ -49,13 +51,24 @@ impl Entry {
         make: fn(&Parameters, &Tools) -> F,
     ) -> Self {
         let make: Arc<Make> = Arc::new(move |parameters: &Parameters, tools: &Tools| Box::new(make(parameters, tools)));
-        Self { name: Word::Borrowed(name), title: Word::Borrowed(title), risk, schema: schema.into(), make }
+        Self {
+            name: Word::Borrowed(name),
+            version: None,
+            title: Word::Borrowed(title),
+            risk,
+            schema: schema.into(),
+            make,
+        }
     }
 }
 
 impl Catalogue {
-    /// The filters that come with the agent.
+    /// The filters that come with the agent: the same entries each time, so that a runner that is told of them again knows them.
     pub fn built_in() -> Self {
+        BUILT_IN.clone()
+    }
+
+    fn all() -> Self {
         let entries = [
             anomaly::entry(),
             contract::entry(),
@@ -90,6 +103,8 @@ impl Catalogue {
         self.0.values()
     }
 }
+
+static BUILT_IN: LazyLock<Catalogue> = LazyLock::new(Catalogue::all);
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use enforcer_policy::Moment;
 
 use super::record::{Asked, Record};
+use super::runner::Stopped;
 use super::{Parameters, Seen};
 use crate::Answer;
 use crate::findings::Sign;
@@ -41,6 +42,11 @@ pub trait Filter: Send {
     /// Things it would still know if there were more room.
     fn forgotten(&self) -> u64 {
         0
+    }
+
+    /// Why it cannot go on, once it cannot: then it is stopped. Asked after everything it was called for.
+    fn halted(&self) -> Option<Stopped> {
+        None
     }
 
     /// What it wrote down of an identity, if it is a filter that writes down.

@@ -63,6 +63,21 @@ pub enum Stopped {
     /// It did not come back.
     #[error("it did not come back and was given up")]
     Looped,
+    /// It broke the rules of modules: it said what its manifest does not name, or handed over a place outside of its memory.
+    #[error("it broke the rules of modules")]
+    Misspoke,
+    /// It asked for more memory than a module may have.
+    #[error("it asked for {bytes} bytes of memory")]
+    OutOfMemory {
+        /// How much it would have had.
+        bytes: usize,
+    },
+    /// It used up what a module may do in one call or tick.
+    #[error("it did more than {steps} steps in a call")]
+    OutOfSteps {
+        /// How many it may.
+        steps: u64,
+    },
     /// It panicked.
     #[error("it panicked")]
     Panicked,
@@ -78,4 +93,7 @@ pub enum Stopped {
         /// How long, on average or once.
         nanos: u64,
     },
+    /// A module gave up, as after a panic of its own.
+    #[error("it trapped")]
+    Trapped,
 }

@@ -8,7 +8,7 @@ use enforcer_policy::document::Mode;
 
 use super::budget::{Budget, Spent, Stopped};
 use super::{Change, Notice, Raised, Status};
-use crate::filters::catalogue::Entry;
+use crate::filters::catalogue::{Entry, Make};
 use crate::filters::record::{Asked, Record};
 use crate::filters::{Filter, Out, Parameters, Seen, Tools, Word};
 
@@ -19,6 +19,8 @@ pub(super) struct Running {
     mode: Mode,
     parameters: Parameters,
     filter: Option<Box<dyn Filter>>,
+    /// What it was made by; none when it was given up.
+    make: Option<Arc<Make>>,
     stopped: Option<Stopped>,
     spent: Spent,
     /// Costs at the beginning of the average.
@@ -50,6 +52,7 @@ impl Running {
             mode,
             parameters,
             filter: None,
+            make: None,
             stopped: None,
             spent,
             mark,
@@ -65,6 +68,10 @@ impl Running {
     fn make(&mut self, entry: &Entry, tools: &Tools) -> Change {
         let made = catch_unwind(AssertUnwindSafe(|| (entry.make)(&self.parameters, tools)));
         (self.filter, self.stopped) = made.map_or((None, Some(Stopped::Panicked)), |filter| (Some(filter), None));
+        self.make = Some(Arc::clone(&entry.make));
+        if let Some(why) = self.halted() {
+            self.stop(why);
+        }
         (self.spent, self.mark, self.strikes) = Default::default();
         self.stopped.map_or(Change::Started, Change::Stopped)
     }
@@ -78,6 +85,7 @@ impl Running {
             mode,
             parameters,
             filter: None,
+            make: None,
             stopped: Some(Stopped::Looped),
             spent,
             mark,
@@ -96,6 +104,12 @@ impl Running {
         self.name == filter && *self.service == *service
     }
 
+    /// True when it comes from this entry and not from another of the same name. One that was given up stays so, whatever comes
+    /// in its place: its thread still runs.
+    pub(super) fn is_of(&self, entry: &Entry) -> bool {
+        self.make.as_ref().is_none_or(|make| Arc::ptr_eq(make, &entry.make))
+    }
+
     pub(super) fn notice(&self, change: Change) -> Notice {
         Notice { filter: self.name.clone(), service: Arc::clone(&self.service), change }
     }
@@ -112,7 +126,8 @@ impl Running {
         if parameters != self.parameters {
             self.parameters = parameters;
             let told = self.guarded(|filter, parameters, _| filter.retune(parameters));
-            let change = if told.is_ok() { Change::Retuned } else { self.stop(Stopped::Panicked) };
+            let why = told.err().map(|()| Stopped::Panicked).or_else(|| self.halted());
+            let change = why.map_or(Change::Retuned, |why| self.stop(why));
             notices.push(self.notice(change));
         }
         notices
@@ -191,6 +206,9 @@ impl Running {
         if told.is_err() {
             return Some(Stopped::Panicked);
         }
+        if let Some(why) = self.halted() {
+            return Some(why);
+        }
         self.strikes += u32::from(nanos > budget.worst);
         if nanos > budget.worst && self.strikes >= Budget::STRIKES {
             return Some(Stopped::TooSlow { nanos });
@@ -208,6 +226,12 @@ impl Running {
         let mean = (self.spent.nanos - self.mark.nanos) / calls;
         (self.mark, self.strikes) = (self.spent, 0);
         (mean > budget.mean).then_some(Stopped::TooSlow { nanos: mean })
+    }
+
+    /// Why the filter itself says that it cannot go on.
+    fn halted(&self) -> Option<Stopped> {
+        let asked = catch_unwind(AssertUnwindSafe(|| self.filter.as_ref().and_then(|filter| filter.halted())));
+        asked.unwrap_or(Some(Stopped::Panicked))
     }
 
     /// Lets go of the filter. What it said in its last call is not believed; it may panic once more when it goes.

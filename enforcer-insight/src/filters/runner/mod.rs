@@ -75,6 +75,8 @@ pub enum Change {
     Ended,
     /// It may do more or less, and keeps what it knows.
     Mode(Mode),
+    /// Another version of it runs in its place; what it knew is gone.
+    Replaced,
     /// Its parameters do not fit: those it has stay; a filter that has none is not started.
     Refused(Vec<ParameterProblem>),
     /// It has other parameters, and keeps what it knows.
@@ -109,7 +111,7 @@ pub struct Status {
 impl Runner {
     /// Without filters yet.
     pub fn new(catalogue: Catalogue, tools: Tools, budget: Budget) -> Self {
-        let (eyes, shared) = (Eyes::new(tools.seed), Shared::default());
+        let (eyes, shared) = (Eyes::new(tools.seed), Shared { catalogue: catalogue.clone(), ..Shared::default() });
         let (pulse, shared) = (Arc::default(), Arc::new(Mutex::new(shared)));
         let (cells, notices) = (BTreeMap::new(), Vec::new());
         Self { catalogue, tools, eyes, cells, budget, pulse, shared, notices, lost: 0 }
@@ -122,7 +124,14 @@ impl Runner {
 
     /// For a supervisor: makes another runner, should this one not come back.
     pub fn rescue(&self) -> Rescue {
-        Rescue::new(self.catalogue.clone(), self.tools.clone(), self.budget, Arc::clone(&self.shared))
+        Rescue::new(self.tools.clone(), self.budget, Arc::clone(&self.shared))
+    }
+
+    /// Knows other filters from now on. Which of them run is not changed by that, until a matrix is applied: then one whose entry
+    /// is another gives way to it.
+    pub fn learn(&mut self, catalogue: Catalogue) {
+        self.catalogue = catalogue;
+        self.share();
     }
 
     /// Starts, ends and retunes filters until they are as wanted; those that stay keep what they know.
@@ -160,12 +169,15 @@ impl Runner {
         };
         let place = format!("matrix.{filter}.{service}");
         match (Parameters::read(&entry.schema, &place, &cell.parameters), held) {
-            (Ok(parameters), Some(held)) => {
+            (Ok(parameters), Some(held)) if lock(&held).is_of(entry) => {
                 self.notices.extend(lock(&held).retune(cell.mode, parameters));
                 Some(held)
             }
-            (Ok(parameters), None) => {
-                let (running, notice) = Running::start(entry, &self.tools, service, cell.mode, parameters);
+            (Ok(parameters), other) => {
+                let (running, mut notice) = Running::start(entry, &self.tools, service, cell.mode, parameters);
+                if other.is_some() && notice.change == Change::Started {
+                    notice.change = Change::Replaced;
+                }
                 self.notices.push(notice);
                 Some(Arc::new(Mutex::new(running)))
             }
@@ -180,7 +192,8 @@ impl Runner {
     fn share(&self) {
         let cells: Vec<_> = self.cells.values().flatten().map(Arc::clone).collect();
         let labels = cells.iter().map(|cell| lock(cell).label()).collect();
-        *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = Shared { cells, labels };
+        let catalogue = self.catalogue.clone();
+        *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = Shared { catalogue, cells, labels };
     }
 
     /// Starts a filter that was stopped, with nothing that it knew. False when there is none of this name on the service, or it

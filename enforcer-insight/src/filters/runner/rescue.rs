@@ -10,9 +10,10 @@ use super::cell::Running;
 use super::{Change, Notice, Runner};
 use crate::filters::{Catalogue, Tools, Word};
 
-/// The cells, for whoever rescues them, with what must be known of one that cannot be locked.
+/// The cells, for whoever rescues them, with what must be known of one that cannot be locked; and which filters there are now.
 #[derive(Default)]
 pub(super) struct Shared {
+    pub(super) catalogue: Catalogue,
     pub(super) cells: Vec<Arc<Mutex<Running>>>,
     pub(super) labels: Vec<(Word, Arc<str>, Mode)>,
 }
@@ -20,15 +21,14 @@ pub(super) struct Shared {
 /// Makes another runner from the cells of one that hangs.
 #[derive(Clone)]
 pub struct Rescue {
-    catalogue: Catalogue,
     tools: Tools,
     budget: Budget,
     shared: Arc<Mutex<Shared>>,
 }
 
 impl Rescue {
-    pub(super) const fn new(catalogue: Catalogue, tools: Tools, budget: Budget, shared: Arc<Mutex<Shared>>) -> Self {
-        Self { catalogue, tools, budget, shared }
+    pub(super) const fn new(tools: Tools, budget: Budget, shared: Arc<Mutex<Shared>>) -> Self {
+        Self { tools, budget, shared }
     }
 
     /// The runner in its place. The filter at work stands in it as given up: it is never started again in this process, since its
@@ -36,8 +36,8 @@ impl Rescue {
     ///
     /// The old runner must have been abandoned by its [`Pulse`](crate::filters::Pulse) before.
     pub fn runner(&self) -> Runner {
-        let mut runner = Runner::new(self.catalogue.clone(), self.tools.clone(), self.budget);
         let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut runner = Runner::new(shared.catalogue.clone(), self.tools.clone(), self.budget);
         let mut cells: BTreeMap<Arc<str>, Vec<_>> = BTreeMap::new();
         for (cell, (name, service, mode)) in shared.cells.iter().zip(&shared.labels) {
             let free = !matches!(cell.try_lock(), Err(TryLockError::WouldBlock));

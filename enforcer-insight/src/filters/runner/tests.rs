@@ -179,6 +179,64 @@ fn one_that_is_too_slow_is_stopped() {
     assert_eq!((name.as_str(), *nanos), ("sluggish", 998_000));
 }
 
+/// Says by itself that it cannot go on, from its third call on.
+struct Tired(u32);
+
+impl Filter for Tired {
+    fn on_request(&mut self, _: &Seen<'_>, out: &mut Out) {
+        self.0 += 1;
+        out.raise(Sign::new("counted", Risk::Inventory, Severity::Low, 50, "none").count("calls", self.0));
+    }
+
+    fn retune(&mut self, parameters: &Parameters) {
+        self.0 = parameters.count("at");
+    }
+
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
+    fn halted(&self) -> Option<Stopped> {
+        (self.0 >= 3).then_some(Stopped::Trapped)
+    }
+}
+
+#[test]
+fn one_that_cannot_go_on_is_stopped_and_the_others_go_on() {
+    let tired = Entry::built_in("tired", "tired", Risk::Inventory, SCHEMA, |_, _| Tired(0));
+    let born = Entry::built_in("born", "born tired", Risk::Inventory, SCHEMA, |_, _| Tired(3));
+    let mut runner = runner(catalogue().with(tired).with(born));
+    let stopped = |name: &str| (name.to_owned(), Change::Stopped(Stopped::Trapped));
+    runner.apply(&on(&["born", "good", "tired"]));
+    assert_eq!(changes(&mut runner)[0], stopped("born"), "it never began");
+    let seen: Vec<_> = (0..4).map(|_| counts(&show(&mut runner)).len()).collect();
+    assert_eq!(seen, [2, 2, 1, 1], "what it said in its last call is not believed");
+    assert_eq!(changes(&mut runner), [stopped("tired")]);
+    assert!(runner.restart("tired", "pay"));
+    changes(&mut runner);
+    runner.apply(&wanted(&[("good", Mode::Observe, &[]), ("tired", Mode::Observe, &[("at", "9")])]));
+    assert_eq!(changes(&mut runner)[0], stopped("tired"), "it gave up over its parameters");
+}
+
+#[test]
+fn another_version_takes_the_place_of_one_and_the_others_keep_what_they_know() {
+    let others = catalogue();
+    let mut runner = runner(others.clone().with(double("mended", |_| panic!("not yet"))));
+    runner.apply(&on(&["good", "mended"]));
+    (0..4).for_each(|_| drop(show(&mut runner)));
+    runner.learn(others.with(double("mended", |_| {})));
+    assert_eq!(counts(&show(&mut runner)).len(), 1, "until the matrix is applied, all is as it was");
+    changes(&mut runner);
+    runner.apply(&on(&["good", "mended"]));
+    assert_eq!(changes(&mut runner), [("mended".to_owned(), Change::Replaced)]);
+    let told = [("good", "6"), ("mended", "1")].map(|(name, count)| (name.to_owned(), count.to_owned()));
+    assert_eq!(counts(&show(&mut runner)), told);
+    runner.apply(&on(&["good", "mended"]));
+    assert_eq!(changes(&mut runner), [], "the same version stays");
+    let rescued = runner.rescue().runner();
+    assert!(rescued.catalogue.find("mended").is_some(), "who comes to the rescue knows it, too");
+}
+
 #[test]
 fn the_matrix_changes_while_calls_run() {
     let mut runner = runner(catalogue());
