@@ -32,6 +32,7 @@ pub(crate) fn ensure() -> anyhow::Result<Toolchain> {
         apt::install(&packages)?;
     }
     unpack_crowdsec()?;
+    module_target()?;
     match found {
         Ok(toolchain) => Ok(toolchain),
         Err(missing) => {
@@ -64,6 +65,19 @@ fn unpack(package: &'static str) -> anyhow::Result<()> {
     apt::unpack(package, &place)
 }
 
+/// What filters are compiled with that are modules: the tests compile one.
+fn module_target() -> anyhow::Result<()> {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", MODULES]);
+    let printed = rustc.output().context("starting rustc")?.stdout;
+    let folder = String::from_utf8_lossy(&printed).trim().to_owned();
+    if std::fs::exists(&folder)? {
+        return Ok(());
+    }
+    println!("== adding {MODULES} to the compiler");
+    steps::execute(Command::new("rustup").args(["target", "add", MODULES]))
+}
+
 /// Says that root is needed, and what for.
 pub(crate) fn require_root(what_for: &str) -> anyhow::Result<()> {
     if nix::unistd::geteuid().is_root() {
@@ -85,6 +99,9 @@ fn install_linker() -> anyhow::Result<()> {
             .env_remove("CARGO_TARGET_DIR"),
     )
 }
+
+/// For which filters are compiled that are modules.
+const MODULES: &str = "wasm32-unknown-unknown";
 
 /// What the tests, the demo and the benchmarks run.
 const TOOLS: [&str; 14] = [

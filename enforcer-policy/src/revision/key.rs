@@ -21,7 +21,8 @@ impl Signer {
         Verifier(self.0.verifying_key())
     }
 
-    pub(super) fn sign(&self, message: &Digest) -> [u8; SIGNATURE] {
+    /// Signs a digest, whose domain says what it is a digest of.
+    pub fn sign(&self, message: &Digest) -> [u8; SIGNATURE] {
         self.0.sign(&message.0).to_bytes()
     }
 }
@@ -51,7 +52,8 @@ impl Verifier {
         id
     }
 
-    pub(super) fn admits(&self, message: &Digest, signature: &[u8; SIGNATURE]) -> bool {
+    /// True when the signature is this key's, over this digest.
+    pub fn admits(&self, message: &Digest, signature: &[u8; SIGNATURE]) -> bool {
         self.0.verify_strict(&message.0, &ed25519_dalek::Signature::from_bytes(signature)).is_ok()
     }
 }
@@ -63,6 +65,6 @@ impl fmt::Display for Verifier {
 }
 
 /// Bytes of a signature.
-pub(super) const SIGNATURE: usize = 64;
+pub const SIGNATURE: usize = 64;
 /// Bytes of a key's id.
-pub(super) const KEY_ID: usize = 8;
+pub const KEY_ID: usize = 8;

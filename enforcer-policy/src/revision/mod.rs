@@ -23,6 +23,6 @@ pub use delivery::{Kind, LONGEST_DELIVERY, deliver_delta, deliver_packed, delive
 pub use digest::{Digest, DigestError};
 pub use flaw::Flaw;
 pub use head::{EVERYONE, Head, Signed};
-pub use key::{Signer, Verifier};
+pub use key::{KEY_ID, SIGNATURE, Signer, Verifier};
 pub use leaves::Leaves;
 pub use lineage::{Accepted, Known, Replica, path};
