@@ -44,6 +44,7 @@ mod large_upload;
 mod lease;
 mod loopback;
 mod metrics;
+mod modules;
 mod networks;
 mod no_gap;
 mod observe_mode;

@@ -42,9 +42,15 @@ impl Core {
     }
 
     fn take_over(&mut self, own: Config) -> Result<(), Trouble> {
+        let modules = self.load_modules(&own)?;
         self.note_what_needs_a_restart(&own);
         let config = self.beside_center(&own);
-        self.turn_to(config)?;
+        let before = self.swap_modules(modules);
+        if let Err(trouble) = self.turn_to(config) {
+            self.swap_modules(before);
+            return Err(trouble);
+        }
+        self.problems.remove("modules");
         self.own = own;
         self.stand_again();
         Ok(())

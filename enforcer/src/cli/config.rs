@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::local::{config_path, parse};
 use super::out::Out;
 use crate::config::{Config, EXAMPLE, Problem};
+use crate::modules::Modules;
 use crate::wire::Exit;
 
 /// What was found, for JSON.
@@ -61,7 +62,8 @@ fn short(interface: &str, port: u16, service: &str, bpffs: Option<&str>) -> Stri
 
 fn check(path: &Path, out: &mut Out) -> Result<Exit, Failure> {
     let text = read(path).map_err(|source| Failure::file("read", path, source))?;
-    match parse(path, &text) {
+    let parsed = parse(path, &text).and_then(|config| with_modules(config, path));
+    match parsed {
         Ok(config) => {
             let report = CheckReport { path: path.to_owned(), valid: true, problems: Vec::new() };
             out.report(&report, |report| format!("{}: valid, {}", report.path.display(), summary(&config)))?;
@@ -75,6 +77,12 @@ fn check(path: &Path, out: &mut Out) -> Result<Exit, Failure> {
         }
         Err(other) => Err(other),
     }
+}
+
+/// The configuration, if the modules that it names can be used, too.
+fn with_modules(config: Config, path: &Path) -> Result<Config, Failure> {
+    let (_, problems) = Modules::default().load(&config);
+    if problems.0.is_empty() { Ok(config) } else { Err(Failure::Config { path: path.to_owned(), problems }) }
 }
 
 fn read(path: &Path) -> std::io::Result<String> {

@@ -163,17 +163,22 @@ fn filters_table(filters: &[FilterReport], colour: bool) -> String {
         let running = one.stopped.as_deref().unwrap_or("runs");
         grid.row([
             word(&one.service),
-            word(&one.filter),
+            word(clean(&named(one))),
             word(&one.mode),
             state(running, if one.stopped.is_some() { Mood::Bad } else { Mood::Good }),
             number(one.calls),
             word(format!("{:.1} us", micros(one.total_nanos / one.calls.max(1)))),
             word(format!("{} KiB", grouped(one.held_bytes >> 10))),
             number(one.signs),
-            word(&one.title),
+            word(clean(&one.title)),
         ]);
     }
     grid.text()
+}
+
+/// The name, and of a module its version.
+fn named(one: &FilterReport) -> String {
+    one.version.as_ref().map_or_else(|| one.filter.clone(), |version| format!("{} {version}", one.filter))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people")]

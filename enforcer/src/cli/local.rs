@@ -9,6 +9,7 @@ use super::client::Client;
 use super::failure::Failure;
 use super::out::Out;
 use crate::config::{Config, DEFAULT_PATH};
+use crate::modules::Modules;
 use crate::wire::{Exit, Request};
 
 /// `run`.
@@ -40,6 +41,12 @@ pub(super) fn load(globals: &Globals) -> Result<Config, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && globals.config.is_none() => Ok(Config::default()),
         Err(source) => Err(Failure::file("read", &path, source)),
     }
+}
+
+/// The modules that a configuration names.
+pub(super) fn modules(config: &Config, globals: &Globals) -> Result<Modules, Failure> {
+    let (modules, problems) = Modules::default().load(config);
+    if problems.0.is_empty() { Ok(modules) } else { Err(Failure::Config { path: config_path(globals), problems }) }
 }
 
 /// The configuration in `text`, which came from `path`.

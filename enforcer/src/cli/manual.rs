@@ -147,7 +147,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ),
     ("Run", &["run", "reload", "doctor", "support", "detach"]),
     ("Fleet", &["policy", "fleet", "enroll"]),
-    ("Set up", &["config", "completions", "man"]),
+    ("Set up", &["config", "filter", "completions", "man"]),
 ];
 
 const LONG_ABOUT: &str = "\
@@ -211,6 +211,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "enforcer findings --service pay",
             "enforcer findings show 0123456789abcdef",
             "enforcer findings decide 0123456789abcdef --for 2h",
+        ],
+    ),
+    (
+        "Write a filter of your own, try it on sample calls, and sign it",
+        &[
+            "enforcer filter new pages",
+            "enforcer filter test pages.wasm --set page=500",
+            "enforcer filter sign pages.wasm --key filters.key",
         ],
     ),
     ("For scripts", &["enforcer list ip -o json | jq -r '.decisions[].subject'"]),

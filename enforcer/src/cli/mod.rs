@@ -18,6 +18,8 @@ mod drill;
 mod enroll;
 mod events;
 mod failure;
+mod filter;
+mod filter_args;
 mod find_args;
 mod findings;
 mod fleet;
@@ -99,6 +101,7 @@ fn dispatch(cli: Cli, out: &mut Out) -> Result<Exit, Failure> {
         Command::Drill(args) => drill::drill(&args, &globals, out),
         Command::Enroll(args) => enroll::enroll(&args, &globals, out),
         Command::Events(args) => events::events(&args, &globals, out),
+        Command::Filter(command) => filter::filter(&command, &globals, out),
         Command::Filters(args) => findings::filters(&args, &globals, out),
         Command::Findings(args) => findings::findings(&args, &globals, out),
         Command::Fleet(command) => fleet::fleet(&command, &globals, out),

@@ -13,7 +13,7 @@ use enforcer_policy::revision::Content;
 
 use super::args::{Globals, ReplayArgs};
 use super::failure::Failure;
-use super::local::load;
+use super::local::{load, modules};
 use super::out::Out;
 use super::policy::content_of;
 use super::table::{Grid, clean, grouped, number, time, word};
@@ -24,6 +24,7 @@ use crate::wire::Exit;
 /// `replay`.
 pub(super) fn run(args: &ReplayArgs, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     let config = load(globals)?;
+    let catalogue = modules(&config, globals)?.catalogue();
     if config.services.is_empty() {
         let message = "the configuration names no service, so no packet of the capture is for one".to_owned();
         return Err(Failure::Usage { message, hint: "name a file with [[service]] tables by --config" });
@@ -33,7 +34,7 @@ pub(super) fn run(args: &ReplayArgs, globals: &Globals, out: &mut Out) -> Result
     let policies = policies(args, key)?;
     let file = File::open(&args.file).map_err(|source| Failure::file("read", &args.file, source))?;
     let pair = policies.as_ref().map(|(old, new)| (old, new));
-    let replayed = replay(BufReader::new(file), &config, key, pair).map_err(|error| wrong(args, error))?;
+    let replayed = replay(BufReader::new(file), &config, &catalogue, key, pair).map_err(|error| wrong(args, error))?;
     let colour = out.colour;
     out.report(&replayed, |replayed| text(replayed, pair.is_some(), colour))?;
     Ok(Exit::Done)

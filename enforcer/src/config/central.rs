@@ -91,9 +91,15 @@ impl Config {
             return Ok(());
         }
         let Some(service) = self.services.iter_mut().find(|one| one.name == service) else { return Ok(()) };
+        if own.modules.iter().any(|module| module.name == filter) {
+            // What fits a module is known where its file is read; there it is told, too.
+            service.filters.insert(filter.to_owned(), cell);
+            return Ok(());
+        }
         let catalogue = Catalogue::built_in();
         let Some(entry) = catalogue.find(filter) else {
-            let known: Vec<&str> = catalogue.iter().map(|entry| &*entry.name).collect();
+            let built_in = catalogue.iter().map(|entry| &*entry.name);
+            let known: Vec<&str> = built_in.chain(own.modules.iter().map(|module| &*module.name)).collect();
             return Err(format!("this host has no such filter; it has {}", known.join(", ")));
         };
         let read = Parameters::read(&entry.schema, "", &cell.parameters);

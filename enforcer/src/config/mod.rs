@@ -10,6 +10,7 @@ mod crowdsec;
 mod duration;
 mod filters;
 mod identity;
+mod modules;
 mod network;
 mod notice;
 mod places;
@@ -30,6 +31,7 @@ pub use compile::{Compiled, SERVICES_PER_SIDE, Scene, compile};
 pub use crowdsec::CrowdSec;
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use filters::Filters;
+pub use modules::ModuleFile;
 pub use notice::{HOLE, NoticeText, NoticeType};
 pub use places::PLACES_PER_SIDE;
 pub use reader::{Problem, Problems};
@@ -55,6 +57,8 @@ pub struct Config {
     pub allow: Vec<AllowEntry>,
     /// What filters may do on services that say nothing of them.
     pub filters: Filters,
+    /// Filters that are files.
+    pub modules: Vec<ModuleFile>,
     /// A CrowdSec whose decisions hold here.
     pub crowdsec: Option<CrowdSec>,
 }

@@ -10,6 +10,7 @@ use enforcer_common::{AllowKind, Prefix};
 
 use super::crowdsec::crowdsec;
 use super::filters::filters;
+use super::modules::modules;
 use super::network::parse_network;
 use super::reader::{Report, Section, Value, shown};
 use super::service::{interfaces, services};
@@ -20,12 +21,14 @@ pub(super) fn config(mut root: Section<'_>, report: &mut Report) -> Config {
     let agent = root.section(report, "agent").map_or_else(Agent::default, |section| agent(section, report));
     let fastpath = root.section(report, "fastpath").map_or_else(FastPath::default, |section| fastpath(section, report));
     let limits = root.section(report, "limits").map_or_else(Limits::default, |section| limits(section, report));
-    let services = services(root.sections(report, "service"), &fastpath.interfaces, report);
+    let modules = modules(root.sections(report, "module"), report);
+    let services = services(root.sections(report, "service"), &fastpath.interfaces, &modules, report);
     let allow = allow(root.sections(report, "allow"), limits.allow, report);
-    let filters = root.section(report, "filters").map_or_else(Filters::new, |section| filters(&section, report));
+    let filters = root.section(report, "filters");
+    let filters = filters.map_or_else(Filters::new, |section| self::filters(&section, &modules, report));
     let crowdsec = root.section(report, "crowdsec").and_then(|section| crowdsec(section, report));
     root.finish(report);
-    Config { agent, fastpath, limits, services, allow, filters, crowdsec }
+    Config { agent, fastpath, limits, services, allow, filters, modules, crowdsec }
 }
 
 fn agent(mut section: Section<'_>, report: &mut Report) -> Agent {

@@ -13,11 +13,13 @@ use super::filters::filters;
 use super::notice::notice;
 use super::places::{PLACES_PER_SIDE, fixed, listeners};
 use super::reader::{Report, Section, Value, shown};
-use super::{Filters, IdentityRule, Manners, NoticeText, Service, Share, identity};
+use super::{Filters, IdentityRule, Manners, ModuleFile, NoticeText, Service, Share, identity};
 
 /// What the services read so far have taken.
 #[derive(Default)]
-pub(super) struct Taken {
+pub(super) struct Taken<'m> {
+    /// Filters that services may speak of besides those that are built in.
+    modules: &'m [ModuleFile],
     names: BTreeMap<String, usize>,
     ids: BTreeMap<u32, String>,
     listeners: BTreeMap<(String, u16), Vec<(String, Service)>>,
@@ -25,8 +27,13 @@ pub(super) struct Taken {
 }
 
 /// Reads all services; one that names no interfaces listens on those of the fast path.
-pub(super) fn services(sections: Vec<Section<'_>>, fastpath: &[String], report: &mut Report) -> Vec<Service> {
-    let mut taken = Taken::default();
+pub(super) fn services(
+    sections: Vec<Section<'_>>,
+    fastpath: &[String],
+    modules: &[ModuleFile],
+    report: &mut Report,
+) -> Vec<Service> {
+    let mut taken = Taken { modules, ..Taken::default() };
     let mut services = Vec::new();
     for section in sections {
         if !taken.add(section, fastpath, &mut services, report) {
@@ -54,7 +61,7 @@ pub(super) fn interfaces(value: &Value<'_>, report: &mut Report) -> Vec<String> 
     names
 }
 
-fn service(mut section: Section<'_>, fastpath: &[String], taken: &mut Taken, report: &mut Report) -> Service {
+fn service(mut section: Section<'_>, fastpath: &[String], taken: &mut Taken<'_>, report: &mut Report) -> Service {
     let name = section.need(report, "name", "\"pay\"").and_then(|value| name(&value, taken, report));
     let interfaces = match section.find(report, "interfaces") {
         Some(value) => some(interfaces(&value, report), &value, "interface", report),
@@ -70,7 +77,8 @@ fn service(mut section: Section<'_>, fastpath: &[String], taken: &mut Taken, rep
     let paths = section.find(report, "paths").map_or_else(Vec::new, |value| paths(&value, report));
     let identities = identities(&mut section, taken, report);
     let notice = section.section(report, "notice").map_or_else(NoticeText::default, |section| notice(section, report));
-    let filters = section.section(report, "filters").map_or_else(Filters::new, |section| filters(&section, report));
+    let filters = section.section(report, "filters");
+    let filters = filters.map_or_else(Filters::new, |section| self::filters(&section, taken.modules, report));
     let name = name.unwrap_or_default();
     let mut service = Service {
         name,
@@ -120,7 +128,7 @@ fn flag(
 }
 
 /// The places of tokens and of forwarded addresses; each one more than the kernel can watch is reported, once.
-fn identities(section: &mut Section<'_>, taken: &mut Taken, report: &mut Report) -> Vec<IdentityRule> {
+fn identities(section: &mut Section<'_>, taken: &mut Taken<'_>, report: &mut Report) -> Vec<IdentityRule> {
     let mut rules = Vec::new();
     for (key, kind) in identity::TOKENS {
         for mut entry in section.sections(report, key) {
@@ -137,7 +145,7 @@ fn identities(section: &mut Section<'_>, taken: &mut Taken, report: &mut Report)
     rules
 }
 
-impl Taken {
+impl Taken<'_> {
     /// What these services have taken.
     pub(super) fn of(services: &[Service]) -> Self {
         let mut taken = Self::default();
@@ -240,7 +248,7 @@ fn paths(value: &Value<'_>, report: &mut Report) -> Vec<Template> {
     some(paths, value, "path", report)
 }
 
-fn name(value: &Value<'_>, taken: &mut Taken, report: &mut Report) -> Option<String> {
+fn name(value: &Value<'_>, taken: &mut Taken<'_>, report: &mut Report) -> Option<String> {
     let text = value.text(report)?;
     let plain = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
     if !plain || text.len() > NAME_BYTES {
@@ -280,7 +288,7 @@ fn some<T>(list: Vec<T>, value: &Value<'_>, what: &str, report: &mut Report) -> 
     list
 }
 
-fn ports(value: &Value<'_>, service: &Service, owner: &str, taken: &mut Taken, report: &mut Report) -> Vec<u16> {
+fn ports(value: &Value<'_>, service: &Service, owner: &str, taken: &mut Taken<'_>, report: &mut Report) -> Vec<u16> {
     let mut ports = Vec::new();
     for element in value.list(report) {
         let port = element.integer(report, 1..=65_535).and_then(|port| u16::try_from(port).ok());

@@ -12,6 +12,7 @@ use crate::wire::{FilterReport, KindCount};
 fn filter() -> FilterReport {
     FilterReport {
         filter: "logins".to_owned(),
+        version: None,
         title: String::new(),
         risk: String::new(),
         service: "pay".to_owned(),

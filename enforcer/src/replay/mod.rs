@@ -60,10 +60,11 @@ pub struct Judged {
 pub fn replay(
     file: impl Read + Send,
     config: &Config,
+    catalogue: &Catalogue,
     key: SipKey,
     policies: Option<(&Content, &Content)>,
 ) -> Result<Replayed, CaptureError> {
-    let mut play = Play::new(config, key, policies);
+    let mut play = Play::new(config, catalogue, key, policies);
     let counts = capture::read(file, &scene(config, key), &mut |call| play.take(call))?;
     Ok(play.end(counts))
 }
@@ -101,10 +102,15 @@ struct Play<'p> {
 }
 
 impl<'p> Play<'p> {
-    fn new(config: &'p Config, key: SipKey, policies: Option<(&'p Content, &'p Content)>) -> Self {
+    fn new(
+        config: &'p Config,
+        catalogue: &Catalogue,
+        key: SipKey,
+        policies: Option<(&'p Content, &'p Content)>,
+    ) -> Self {
         let tools = Tools { seed: Seed::new(key.0) };
-        let mut runner = Runner::new(Catalogue::built_in(), tools, Budget::default());
-        runner.apply(&config.wanted_filters());
+        let mut runner = Runner::new(catalogue.clone(), tools, Budget::default());
+        runner.apply(&config.wanted_filters(catalogue));
         Self {
             config,
             key,

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct FilterReport {
     /// The filter.
     pub filter: String,
+    /// Of a module; none for what comes with the agent.
+    pub version: Option<String>,
     /// What it does, in one line.
     pub title: String,
     /// The risk it answers first, of the OWASP API Security Top 10.
@@ -39,6 +41,7 @@ impl FilterReport {
         let spent = status.spent;
         Self {
             filter: status.filter.to_string(),
+            version: entry.and_then(|entry| entry.version.as_ref()).map(ToString::to_string),
             title: entry.map(|entry| entry.title.to_string()).unwrap_or_default(),
             risk: entry.map(|entry| entry.risk.name().to_owned()).unwrap_or_default(),
             service: status.service.to_string(),

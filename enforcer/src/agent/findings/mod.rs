@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use enforcer_insight::Call;
 use enforcer_insight::decide::{Course, Decider, Draft};
-use enforcer_insight::filters::{Budget, Catalogue, Change, Notice, Raised, Runner, Seed, Status, Tools};
+use enforcer_insight::filters::{Budget, Change, Notice, Raised, Runner, Seed, Status, Tools};
 use enforcer_insight::findings::{Exception, Finding, FindingId, Findings, Noted};
 use enforcer_policy::{DecisionId, Moment, Origin, Subject};
 
@@ -17,9 +17,11 @@ pub(super) use kept::keep_findings;
 
 use super::core::Core;
 use super::{Shared, clock};
+use crate::config::Config;
 use crate::filters::{Listener, Supervisor};
 use crate::kernel::monotonic;
 use crate::metrics::FindingCounts;
+use crate::modules::Modules;
 use crate::sync::keep_secret;
 use crate::wire::{BlockReport, Exit, FilterReport, FindingReport, FindingsPage, NoticeKind, NoticeReport, Trouble};
 
@@ -35,6 +37,8 @@ const LOOKS_A_TICK: u32 = 10;
 
 /// All that belongs to filters.
 pub(super) struct Watch {
+    /// The filters that are files.
+    modules: Modules,
     supervisor: Option<Supervisor>,
     heard: Arc<Heard>,
     statuses: Arc<Mutex<Vec<Status>>>,
@@ -52,6 +56,7 @@ pub(super) struct Watch {
 impl Default for Watch {
     fn default() -> Self {
         Self {
+            modules: Modules::default(),
             supervisor: None,
             heard: Arc::default(),
             statuses: Arc::default(),
@@ -110,8 +115,15 @@ pub(super) async fn tend_filters(core: Shared) {
 impl Core {
     /// Starts the filters.
     pub(super) fn open_filters(&mut self) {
+        // A filter that cannot be used never keeps the agent from starting.
+        let (modules, problems) = Modules::default().load(&self.own);
+        if !problems.0.is_empty() {
+            tracing::error!(%problems, "not all modules can be used");
+            self.problems.insert("modules", format!("the others run: {problems}"));
+        }
+        self.watch.modules = modules;
         let tools = Tools { seed: Seed::new(self.key.0) };
-        let runner = Runner::new(Catalogue::built_in(), tools, Budget::default());
+        let runner = Runner::new(self.watch.modules.catalogue(), tools, Budget::default());
         let heard: Arc<dyn Listener> = Arc::<Heard>::clone(&self.watch.heard);
         match Supervisor::start(runner, heard) {
             Ok(supervisor) => self.watch.supervisor = Some(supervisor),
@@ -124,10 +136,29 @@ impl Core {
 
     /// Lets those filters run that the configuration wants.
     pub(super) fn apply_filters(&self) {
-        let wanted = self.config.wanted_filters();
+        let catalogue = self.watch.modules.catalogue();
+        let wanted = self.config.wanted_filters(&catalogue);
         if let Some(supervisor) = &self.watch.supervisor {
-            supervisor.order(move |runner| runner.apply(&wanted));
+            supervisor.order(move |runner| {
+                runner.learn(catalogue);
+                runner.apply(&wanted);
+            });
         }
+    }
+
+    /// The modules of a configuration; one problem, and they stay as they are.
+    pub(super) fn load_modules(&self, config: &Config) -> Result<Modules, Trouble> {
+        let (modules, problems) = self.watch.modules.load(config);
+        if problems.0.is_empty() {
+            return Ok(modules);
+        }
+        let message = format!("modules have problems:\n{problems}");
+        Err(Trouble::new(Exit::Failed, message, "enforcer filter test shows what a module does"))
+    }
+
+    /// Lets these be the modules, once filters are applied; returns those before.
+    pub(super) fn swap_modules(&mut self, modules: Modules) -> Modules {
+        std::mem::replace(&mut self.watch.modules, modules)
     }
 
     /// Shows a call to the filters.
@@ -224,6 +255,9 @@ impl Core {
                     tracing::error!(%problem, "parameters of a filter do not fit; it keeps those it has");
                 }
             }
+            Change::Replaced => {
+                tracing::info!(filter = &**filter, service = &**service, "another version of a filter runs");
+            }
             Change::Ended | Change::Mode(_) | Change::Retuned | Change::Started | Change::Unknown => {
                 tracing::debug!(filter = &**filter, service = &**service, ?change, "filter");
             }
@@ -236,7 +270,7 @@ impl Core {
 
     /// How filters do, in the words of the socket.
     pub(super) fn filters_in_words(&self) -> Vec<FilterReport> {
-        let catalogue = Catalogue::built_in();
+        let catalogue = self.watch.modules.catalogue();
         let statuses = self.watch.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         let report = |status: &Status| FilterReport::new(status, catalogue.find(&status.filter));
         statuses.iter().map(report).collect()

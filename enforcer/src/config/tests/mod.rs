@@ -35,7 +35,29 @@ fn the_example_without_its_comments_is_valid_too() {
     assert!(kinds.contains(&(SubjectKind::Session, Take::Scheme)) && kinds.contains(&(SubjectKind::Ip, Take::Address)));
     assert_eq!(config.services[0].notice.content_type, NoticeType::Json);
     assert_eq!(config.allow.len(), 1);
+    assert_eq!((config.modules.len(), config.modules[0].keys.len()), (1, 1));
     assert_eq!(config.agent.socket_group.as_deref(), Some("secops"));
+}
+
+#[test]
+fn modules_name_a_file_and_who_may_have_signed_it() {
+    let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    let good = format!("[[module]]\nname = \"pages\"\nfile = \"/a.wasm\"\nkeys = [\"{key}\"]\n");
+    let config = Config::parse(&format!("{good}[filters]\npages = {{mode = \"enforce\", page = 5}}\n")).unwrap();
+    assert_eq!((&*config.modules[0].name, config.modules[0].line), ("pages", 1));
+    assert_eq!(config.filters["pages"].parameters["page"], "5", "what fits is known when the file is read");
+    for (from, to, told) in [
+        ("\"pages\"", "\"tokens\"", "is built in"),
+        ("\"/a.wasm\"", "\"a.wasm\"", "not an absolute path"),
+        (key, "7", "no public key"),
+        (&*format!("\"{key}\""), "", "no key is trusted"),
+        ("keys", "key", "keys"),
+    ] {
+        let problems = Config::parse(&good.replace(from, to)).unwrap_err().to_string();
+        assert!(problems.contains(told), "{told}: {problems}");
+    }
+    assert!(Config::parse(&format!("{good}{good}")).unwrap_err().to_string().contains("two modules"));
+    assert!(Config::parse("[filters]\npages = \"off\"\n").unwrap_err().to_string().contains("no filter pages"));
 }
 
 #[test]

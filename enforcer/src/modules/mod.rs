@@ -1,0 +1,92 @@
+//! The modules' room: filters that are files.
+//!
+//! In: the configuration, files, what was loaded before. Out: a catalogue of all filters, and every problem with its line and mend. Never
+//! here: what a module may do (`enforcer-module`), when filters run.
+//!
+//! A file that has not changed keeps its entry, and so what its filter knows; one that cannot be used leaves the one that ran before.
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use enforcer_insight::filters::{Catalogue, Entry};
+use enforcer_module::{Gauge, LARGEST, Module, ModuleError};
+use enforcer_policy::revision::Digest;
+
+use crate::config::{Config, ModuleFile, Problem, Problems};
+
+/// The modules that were loaded.
+#[derive(Clone, Default)]
+pub struct Modules(BTreeMap<String, Loaded>);
+
+#[derive(Clone)]
+struct Loaded {
+    digest: Digest,
+    entry: Entry,
+}
+
+impl Modules {
+    /// All filters: those that come with the agent, and these.
+    pub fn catalogue(&self) -> Catalogue {
+        self.0.values().fold(Catalogue::built_in(), |catalogue, loaded| catalogue.with(loaded.entry.clone()))
+    }
+
+    /// Reads the files of a configuration; `self` is what was loaded before. Beside problems stands what there is without them.
+    pub fn load(&self, config: &Config) -> (Self, Problems) {
+        let (mut loaded, mut problems) = (Self::default(), Vec::new());
+        for module in &config.modules {
+            let before = self.0.get(&module.name);
+            match load(module, before) {
+                Ok(one) => {
+                    problems.extend(config.misfits(module, &one.entry));
+                    loaded.0.insert(module.name.clone(), one);
+                }
+                Err(problem) => {
+                    problems.push(problem);
+                    loaded.0.extend(before.map(|before| (module.name.clone(), before.clone())));
+                }
+            }
+        }
+        (loaded, Problems(problems))
+    }
+}
+
+fn load(module: &ModuleFile, before: Option<&Loaded>) -> Result<Loaded, Problem> {
+    let file = module.file.display();
+    let problem = |what: String, mend: &str| {
+        let place = format!("module {}", module.name);
+        Problem { line: module.line, place, what, mend: mend.to_owned() }
+    };
+    let bytes = read(&module.file).map_err(|error| {
+        problem(format!("{file} cannot be read: {error}"), "put it there, readable for the user of the agent")
+    })?;
+    let opened = Module::open(&bytes, &module.keys).map_err(|error| {
+        let (what, mend) = parts(&error);
+        problem(format!("{file} cannot be used: {what}"), &mend)
+    })?;
+    let name = &opened.manifest().name;
+    if *name != module.name {
+        return Err(problem(format!("{file} names itself {name}"), "write that name, here and in filters"));
+    }
+    let digest = opened.digest();
+    let kept = before.filter(|before| before.digest == digest);
+    Ok(kept.cloned().unwrap_or_else(|| Loaded { digest, entry: opened.entry(&Arc::new(Gauge::default())) }))
+}
+
+/// A file, no more of it than a module may have and a signature.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LARGEST as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What is wrong, and how to mend it: every error of a module says both, in this order.
+pub fn parts(error: &ModuleError) -> (String, String) {
+    let text = error.to_string();
+    let (what, mend) = text.rsplit_once(": ").unwrap_or((&text, ""));
+    (what.to_owned(), mend.to_owned())
+}
+
+#[cfg(test)]
+mod tests;
