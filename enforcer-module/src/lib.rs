@@ -21,6 +21,9 @@ mod record;
 mod samples;
 mod signature;
 
+#[cfg(test)]
+mod tests;
+
 pub use gauge::{Gauge, Reading};
 pub use limits::{ABI, LARGEST, Limits};
 pub use manifest::{MANIFEST, Manifest, ManifestError, SignKind};

@@ -59,7 +59,7 @@ pub enum ModuleError {
     #[error(transparent)]
     Signature(#[from] SignatureError),
     /// It did not start with its default parameters.
-    #[error("it does not start ({why}): enforcer filter test shows what it does")]
+    #[error("it does not start ({why}): mend its enforcer_start")]
     Start {
         /// In the words of the interpreter.
         why: String,

@@ -1,5 +1,5 @@
 //! Files that are refused, each with what to do; and bytes of all kinds, which are refused and nothing else.
-use enforcer_module::{Limits, Module, sign};
+use enforcer_module::{LARGEST, Limits, Module, sign};
 use enforcer_policy::revision::Signer;
 use proptest::prelude::*;
 
@@ -61,6 +61,20 @@ fn only_signed_modules_are_opened() {
         let error = Module::open(bytes, &keys).err().unwrap().to_string();
         assert!(error.contains(told), "{error}");
     }
+}
+
+/// Files are read on the agent's thread: the largest that there may be is read in a moment.
+#[test]
+fn the_largest_file_is_read_in_a_moment() {
+    let body = "(local.set 0 (i32.add (i32.mul (local.get 0) (i32.const 77777)) (i32.const 99999)))".repeat(8);
+    let functions = format!("(func (param i32) (result i32) {body} (local.get 0))").repeat(8_600);
+    let text = Text::new("large", "").wat().replace("(@custom", &format!("{functions}(@custom"));
+    let bytes = wat::parse_str(text).unwrap();
+    assert!(bytes.len() > LARGEST * 9 / 10, "{}", bytes.len());
+    let begin = std::time::Instant::now();
+    let read = Module::read(&bytes, Limits::default());
+    println!("{} bytes were read in {:?}", bytes.len(), begin.elapsed());
+    assert!(read.is_ok() && begin.elapsed() < std::time::Duration::from_secs(2), "{:?}", begin.elapsed());
 }
 
 proptest! {
