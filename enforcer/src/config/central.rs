@@ -223,6 +223,17 @@ mod tests {
     }
 
     #[test]
+    fn a_module_of_this_host_is_a_filter_of_the_matrix() {
+        let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        let own = format!("{OWN}[[module]]\nname = \"pages\"\nfile = \"/pages.wasm\"\nkeys = [\"{key}\"]\n");
+        let center =
+            "[service.pay]\nports = [99]\n[filter.pages]\nparameters = {page = 7}\n[matrix.pages]\npay = \"enforce\"\n";
+        let (config, left_out) = merged(&own, center);
+        assert_eq!((left_out, config.services[0].filters["pages"].mode.name()), (Vec::new(), "enforce"));
+        assert_eq!(merged(OWN, center).1.len(), 1, "of a host without it, it is left out");
+    }
+
+    #[test]
     fn services_for_other_groups_and_services_without_ports_are_not_for_here() {
         let center = "[group.edge]\n[group.core]\n[service.here]\nports = [81]\ngroups = [\"edge\"]\n[service.there]\n\
                       ports = [82]\ngroups = [\"core\"]\n[service.named]\nowners = [\"a\"]\n";
