@@ -40,11 +40,12 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     fs::write(path, text)
 }
 
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 13] = [
     (".gitignore", "/target\n"),
     ("Cargo.toml", include_str!("package.txt")),
     ("README.md", include_str!("readme.txt")),
     ("manifest.json", include_str!("../../../../modules/template/manifest.json")),
+    ("rustfmt.toml", include_str!("../../../../rustfmt.toml")),
     ("src/lib.rs", include_str!("../../../../modules/template/src/lib.rs")),
     ("enforcer-filter/Cargo.toml", include_str!("package-of-sdk.txt")),
     ("enforcer-filter/src/lib.rs", include_str!("../../../../enforcer-filter/src/lib.rs")),
