@@ -14,7 +14,7 @@ use wasmi::{Caller, Engine, Error, Extern, Linker, Memory, ResourceLimiter, Stor
 use wasmi_core::LimiterError;
 
 use crate::gauge::Gauge;
-use crate::limits::{Limits, RAISE, RAISES, TABLE};
+use crate::limits::{Limits, RAISE, RAISES, TABLE, TOGETHER};
 use crate::manifest::Manifest;
 use crate::module::Module;
 use crate::raise::Raise;
@@ -29,6 +29,8 @@ pub(crate) struct Instance {
     store: Store<State>,
     doors: Option<Doors>,
     halted: Option<Stopped>,
+    /// Entries that are added up, and their steps.
+    together: (u32, u64),
 }
 
 /// What of it is called.
@@ -124,7 +126,7 @@ impl Instance {
         let mut store = Store::new(&module.engine, state);
         store.limiter(|state| state);
         let (gauge, record) = (Arc::clone(gauge), Record::default());
-        let mut instance = Self { manifest, limits, gauge, record, store, doors: None, halted: None };
+        let mut instance = Self { manifest, limits, gauge, record, store, doors: None, halted: None, together: (0, 0) };
         instance.enter(limits.start, |own| {
             own.doors = Some(doors(module, &mut own.store)?);
             Ok(())
@@ -189,13 +191,29 @@ impl Instance {
         }
         let done = self.store.set_fuel(steps).and_then(|()| inside(self));
         let left = self.store.get_fuel().unwrap_or_default();
-        self.gauge.count(steps.saturating_sub(left));
+        let used = steps.saturating_sub(left);
+        self.gauge.count(used);
         self.gauge.hold(self.held());
         if let Err(error) = done {
             let why = self.why(&error, steps);
             self.gauge.halt(format!("{why}: {error}"));
             self.halted = Some(why);
             self.store.data_mut().raises.clear();
+        }
+        self.add_up(used);
+    }
+
+    /// Halts what takes too much over many calls.
+    fn add_up(&mut self, used: u64) {
+        self.together = (self.together.0 + 1, self.together.1 + used);
+        if self.together.1 > self.limits.together && self.halted.is_none() {
+            let why = Stopped::OutOfSteps { steps: self.limits.together };
+            self.gauge.halt(format!("{why}: together, within {TOGETHER} calls"));
+            self.halted = Some(why);
+            self.store.data_mut().raises.clear();
+        }
+        if self.together.0 >= TOGETHER {
+            self.together = (0, 0);
         }
     }
 

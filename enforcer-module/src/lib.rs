@@ -27,7 +27,7 @@ mod tests;
 pub use gauge::{Gauge, Reading};
 pub use limits::{ABI, LARGEST, Limits};
 pub use manifest::{MANIFEST, Manifest, ManifestError, SignKind};
-pub use module::{Module, ModuleError};
+pub use module::{Module, ModuleError, digest};
 pub use record::tag;
 pub use samples::samples;
 pub use signature::{SignatureError, body, sign, verify};

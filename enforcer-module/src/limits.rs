@@ -11,6 +11,8 @@ pub const LARGEST: usize = 1 << 20;
 pub struct Limits {
     /// Steps of one call, about one for each instruction: a few milliseconds.
     pub call: u64,
+    /// Steps of 1,000 calls and ticks in a row: who only just keeps to the bound of a call would make others wait.
+    pub together: u64,
     /// Steps of a tick, once a second.
     pub tick: u64,
     /// Steps of a start, in which tables are made.
@@ -21,10 +23,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { call: 2_000_000, tick: 4_000_000, start: 20_000_000, memory: 16 << 20 }
+        Self { call: 2_000_000, together: 100_000_000, tick: 4_000_000, start: 20_000_000, memory: 16 << 20 }
     }
 }
 
+/// Calls and ticks whose steps are added up.
+pub(crate) const TOGETHER: u32 = 1_000;
 /// Elements of a module's tables.
 pub(crate) const TABLE: usize = 65_536;
 /// Bytes of one record: a head is 8 KiB at most, and bodies are known by their first bytes.

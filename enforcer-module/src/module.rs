@@ -103,7 +103,7 @@ impl Module {
         imports(&code)?;
         exports(&code)?;
         let linker = linker(&engine).map_err(|error| wasm(&error))?;
-        let digest = Digest::of("enforcer module v1", &[bytes]);
+        let digest = digest(bytes);
         Ok(Self { manifest: Arc::new(manifest), limits, digest, engine, code, linker })
     }
 
@@ -144,6 +144,11 @@ impl Module {
         let (name, version, title) = (name.clone(), Some(version.clone()), title.clone());
         Entry { name, version, title, risk: *risk, schema: Arc::clone(schema), make }
     }
+}
+
+/// What a file is known by: of its bytes without the signature.
+pub fn digest(body: &[u8]) -> Digest {
+    Digest::of("enforcer module v1", &[body])
 }
 
 fn bounded(bytes: &[u8]) -> Result<(), ModuleError> {

@@ -168,10 +168,11 @@ fn words_that_the_manifest_does_not_name_are_no_sign() {
 
 #[test]
 fn the_bounds_stand_in_the_documentation() {
-    let Limits { call, tick, start, memory } = Limits::default();
+    let Limits { call, together, tick, start, memory } = Limits::default();
     let grouped = |number: u64| format!("{},{:03},{:03}", number / 1_000_000, number / 1_000 % 1_000, number % 1_000);
     for line in [
         format!("| steps of a call | {} ", grouped(call)),
+        format!("| steps of 1,000 calls together | {} ", grouped(together)),
         format!("| steps of a tick, once a second | {} ", grouped(tick)),
         format!("| steps of a start | {} ", grouped(start)),
         format!("| memory, on each service | {} MiB ", memory >> 20),

@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     assert!(verify(data, &[Signer::from_seed(&[7; 32]).public()]).is_err());
     let _ = Manifest::read(data);
-    let Ok(module) = Module::read(data, Limits { call: 50_000, tick: 50_000, start: 50_000, memory: 4 << 20 }) else { return };
+    let Ok(module) = Module::read(data, Limits { call: 50_000, together: 500_000, tick: 50_000, start: 50_000, memory: 4 << 20 }) else { return };
     let entry = module.entry(&Arc::new(Gauge::default()));
     let mut wanted = Wanted::default();
     wanted.set("sample", &entry.name, WantedCell { mode: Mode::Observe, ..WantedCell::default() });

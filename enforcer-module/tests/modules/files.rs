@@ -18,7 +18,7 @@ fn files_that_cannot_be_filters_are_refused_with_a_mend() {
         (Text { memory: "(memory 2)", ..plain() }, "does not export memory"),
         (Text { memory: "(memory (export \"memory\") 2000)", ..plain() }, "it asked for 131072000 bytes"),
         (Text { start: "unreachable", ..plain() }, "it trapped"),
-        (Text { start: "(loop $on (br $on))", ..plain() }, "it did more than"),
+        (Text { start: "(loop $on (br $on))", ..plain() }, "it did more than the"),
         (Text { room: "(i32.const 900000)", ..plain() }, "outside of its memory"),
         (Text { more: "(func $begin) (start $begin)", ..plain() }, "disallows start functions"),
         (Text { more: "(func (export \"enforcer_tick\") (param i32))", ..plain() }, "does not export enforcer_tick"),

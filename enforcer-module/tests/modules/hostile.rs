@@ -101,6 +101,27 @@ fn a_mended_one_takes_its_place() {
     assert_eq!(raised.iter().filter(|raised| raised.filter == "mine").count(), calls.len());
 }
 
+/// Given a module that works as long as it may at each call, when calls come, then it is stopped before others wait for long.
+#[test]
+fn one_that_only_just_keeps_to_its_steps_is_stopped_too() {
+    let burn = "(func $burn (local $left i32) (local.set $left (i32.const 250000)) (loop $on
+        (local.set $left (i32.sub (local.get $left) (i32.const 1))) (br_if $on (local.get $left))))";
+    let module = Text { more: burn, ..Text::new("busy", "(call $burn)") }.module();
+    let (mut runner, gauges) = runner(vec![module]);
+    runner.take_notices();
+    let begin = Instant::now();
+    let calls = samples();
+    let stopped = calls.iter().cycle().take(2_000).find_map(|call| {
+        runner.on_call(call, &mut || 0);
+        runner.take_notices().into_iter().find(|notice| notice.filter == "busy")
+    });
+    let took = begin.elapsed();
+    let notice = stopped.unwrap();
+    assert!(matches!(notice.change, Change::Stopped(Stopped::OutOfSteps { steps: 100_000_000 })), "{notice:?}");
+    println!("{took:?} with all others, {:?}", gauges[0].read());
+    assert!(gauges[0].read().calls < 64, "{took:?}");
+}
+
 /// Given a module that takes memory when it starts, then what it holds is known.
 #[test]
 fn what_is_held_is_told() {

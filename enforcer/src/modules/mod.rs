@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use enforcer_insight::filters::{Catalogue, Entry};
-use enforcer_module::{Gauge, LARGEST, Module, ModuleError};
+use enforcer_module::{Gauge, LARGEST, Module, ModuleError, digest, verify};
 use enforcer_policy::revision::Digest;
 
 use crate::config::{Config, ModuleFile, Problem, Problems};
@@ -61,17 +61,22 @@ fn load(module: &ModuleFile, before: Option<&Loaded>) -> Result<Loaded, Problem>
     let bytes = read(&module.file).map_err(|error| {
         problem(format!("{file} cannot be read: {error}"), "put it there, readable for the user of the agent")
     })?;
-    let opened = Module::open(&bytes, &module.keys).map_err(|error| {
+    let refused = |error: ModuleError| {
         let (what, mend) = parts(&error);
         problem(format!("{file} cannot be used: {what}"), &mend)
-    })?;
+    };
+    // What has not changed is not compiled again; whoever signed it must still be trusted.
+    if let (Some(before), Ok(body)) = (before, verify(&bytes, &module.keys))
+        && before.digest == digest(body)
+    {
+        return Ok(before.clone());
+    }
+    let opened = Module::open(&bytes, &module.keys).map_err(refused)?;
     let name = &opened.manifest().name;
     if *name != module.name {
         return Err(problem(format!("{file} names itself {name}"), "write that name, here and in filters"));
     }
-    let digest = opened.digest();
-    let kept = before.filter(|before| before.digest == digest);
-    Ok(kept.cloned().unwrap_or_else(|| Loaded { digest, entry: opened.entry(&Arc::new(Gauge::default())) }))
+    Ok(Loaded { digest: opened.digest(), entry: opened.entry(&Arc::new(Gauge::default())) })
 }
 
 /// A file, no more of it than a module may have and a signature.

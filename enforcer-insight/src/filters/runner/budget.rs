@@ -72,8 +72,8 @@ pub enum Stopped {
         /// How much it would have had.
         bytes: usize,
     },
-    /// It used up what a module may do in one call or tick.
-    #[error("it did more than {steps} steps in a call")]
+    /// It used up what a module may do in one call or tick, or in many together.
+    #[error("it did more than the {steps} steps it may")]
     OutOfSteps {
         /// How many it may.
         steps: u64,
