@@ -13,6 +13,7 @@ mod anomaly;
 mod catalogue;
 mod claims;
 mod contract;
+mod crowds;
 mod exposure;
 mod fields;
 mod filter;

@@ -4,14 +4,14 @@ use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use enforcer_policy::{Address, Endpoint, Moment, Prefix, Scope, Subject, SubjectKind, Token};
 
 use super::claims::{Claims, claims};
+use super::crowds::Crowds;
 use super::fields::pairs;
 use super::login::{Attempt, attempt};
-use super::state::{Book, Distinct, Seed, Window};
+use super::state::{Book, Seed};
 use super::templates::Templates;
 use crate::{Call, Placed};
 
@@ -172,25 +172,6 @@ pub(super) struct Eyes {
     text: String,
 }
 
-/// Who is served at which address.
-struct Crowds {
-    addresses: Book<Crowd>,
-    regulars: Book<Regular>,
-}
-
-/// Who was served at an address.
-#[derive(Default)]
-struct Crowd {
-    window: Window,
-    people: Distinct<1>,
-}
-
-/// How often a device was served at an address, and since when.
-struct Regular {
-    since: Moment,
-    served: u8,
-}
-
 impl Eyes {
     pub(super) fn new(seed: Seed) -> Self {
         let (templates, placed, objects, text) = (Templates::new(SPOTS), Placed::default(), Vec::new(), String::new());
@@ -257,45 +238,6 @@ impl Eyes {
     }
 }
 
-impl Crowds {
-    fn new() -> Self {
-        Self { addresses: Book::new(CROWDS), regulars: Book::new(REGULARS) }
-    }
-
-    /// Counts who is served at the address of a call; true when these are several.
-    fn count(&mut self, seen: &Seen<'_>) -> bool {
-        let address = seen.address().key;
-        let served = !seen.call.is_refused() && seen.call.status().is_some_and(|status| status < 300);
-        let person = if served { self.person(address, seen) } else { None };
-        let Some(person) = person else {
-            return self.addresses.peek(address).is_some_and(|crowd| crowd.people.count() >= CROWD);
-        };
-        let crowd = self.addresses.entry(address);
-        if crowd.window.turn(seen.now(), DAY) {
-            crowd.people = Distinct::default();
-        }
-        crowd.people.add(person);
-        crowd.people.count() >= CROWD
-    }
-
-    /// Whoever the server knows, or a device that has been served there for a while: names of devices are made up in no time.
-    fn person(&mut self, address: u64, seen: &Seen<'_>) -> Option<u64> {
-        let known = seen.key(SubjectKind::User).or_else(|| seen.key(SubjectKind::Session));
-        if known.is_some() {
-            return known;
-        }
-        let device = seen.key(SubjectKind::Device)?;
-        let key = seen.seed.words(address, device);
-        let regular = self.regulars.entry_with(key, || Regular { since: seen.now(), served: 0 });
-        regular.served = regular.served.saturating_add(1);
-        (regular.served >= OFTEN && regular.since.until(seen.now()) >= A_WHILE).then_some(device)
-    }
-
-    fn held_bytes(&self) -> usize {
-        self.addresses.held_bytes() + self.regulars.held_bytes()
-    }
-}
-
 impl Spot {
     pub(super) fn new(key: u64, text: &str) -> Self {
         let lower = text.to_ascii_lowercase();
@@ -322,16 +264,6 @@ fn number(name: &[u8]) -> Option<u64> {
 
 const CONSUMERS: [SubjectKind; 4] = [SubjectKind::User, SubjectKind::ApiKey, SubjectKind::Session, SubjectKind::Device];
 const HIDDEN: &str = "…";
-/// Addresses whose people are counted.
-const CROWDS: usize = 32_768;
-/// People that are several.
-const CROWD: u32 = 3;
-/// Devices whose visits are counted.
-const REGULARS: usize = 16_384;
-/// Answers, and the time between the first and the last, after which a device is somebody.
-const OFTEN: u8 = 8;
-const A_WHILE: Duration = Duration::from_mins(1);
-const DAY: Duration = Duration::from_hours(24);
 /// Endpoints whose texts are shared.
 const SPOTS: usize = 4_096;
 /// Bytes of a spot with its text, about.

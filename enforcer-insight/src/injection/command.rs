@@ -58,7 +58,8 @@ fn shell(reading: &[u8], evidence: &mut Evidence) {
 fn is_entity(text: &[u8], at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
     let name = before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'#').count();
-    text.get(at) == Some(&b';') && (2..9).contains(&name) && before.get(before.len() - name - 1) == Some(&b'&')
+    let opens = before.len().checked_sub(name + 1).and_then(|at| before.get(at));
+    text.get(at) == Some(&b';') && (2..9).contains(&name) && opens == Some(&b'&')
 }
 
 /// A short command at the very end. Lists of names end so too: there a name stands right before the sign.

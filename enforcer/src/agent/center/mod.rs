@@ -5,6 +5,8 @@
 //!
 //! A decision that was made on this host stands before the center's on the same subject and scope, until it ends. One of the
 //! center's that was ended here by hand stays ended, until the center ends or changes it itself.
+mod services;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,13 +21,11 @@ use super::Shared;
 use super::clock;
 use super::core::Core;
 use crate::apply::apply_one;
-use crate::config::{Config, LeftOut};
+use crate::config::LeftOut;
 use crate::store::Record;
 use crate::sync::{Held, Host, Phase, Shelf, Skipped};
 use crate::wire::CenterReport;
 
-/// The problem of what cannot be carried out here.
-const LEFT_OUT: &str = "center's services";
 /// Decisions that are carried out at once; then others may speak to the agent.
 const AT_ONCE: usize = 1024;
 
@@ -96,13 +96,6 @@ impl CenterState {
 }
 
 impl Core {
-    /// Before anything hangs: the services that the center named before the agent ended.
-    pub(super) fn open_services(&mut self, base: &Base, groups: &[String]) {
-        let state_dir = self.config.agent.state_dir.clone();
-        self.center = CenterState { groups: groups.to_vec(), state_dir, base: base.clone(), ..CenterState::default() };
-        self.config = self.beside_center(&self.own.clone());
-    }
-
     /// At the start, before anybody is served: what was accepted earlier, against what the journal brought back.
     pub(super) fn open_center(&mut self, lifted: BTreeSet<DecisionId>, content: &Delta, name: &str) {
         self.center.lifted = lifted;
@@ -135,59 +128,6 @@ impl Core {
         }
         // A problem for `status`, and noted there.
         let _ = self.keep(&records);
-    }
-
-    /// The center's services and matrix beside the host's own.
-    fn serve_center(&mut self, base: &Base) {
-        let before = std::mem::replace(&mut self.center.base, base.clone());
-        let config = self.beside_center(&self.own.clone());
-        if config == self.config {
-            return;
-        }
-        if let Err(trouble) = self.turn_to(config) {
-            // The next one that the center sends, or a reload, tries again.
-            self.center.base = before;
-            let why = format!("{}; what was in force stays", trouble.message);
-            self.note_left_out(vec![LeftOut { what: "services and matrix".to_owned(), why }]);
-            return;
-        }
-        tracing::info!(services = self.config.services.len(), "services and matrix as the center says");
-        self.stand_again();
-    }
-
-    /// A file with what the center says; notes what of that cannot be carried out.
-    pub(super) fn beside_center(&mut self, own: &Config) -> Config {
-        let (config, left_out) = own.with_center(&self.center.base, &self.center.groups);
-        self.note_left_out(left_out);
-        config
-    }
-
-    fn note_left_out(&mut self, left_out: Vec<LeftOut>) {
-        if left_out.is_empty() {
-            self.problems.remove(LEFT_OUT);
-        } else {
-            let lines: Vec<String> = left_out.iter().map(ToString::to_string).collect();
-            self.problems
-                .insert(LEFT_OUT, format!("the center's policy cannot be carried out here: {}", lines.join("; ")));
-        }
-        self.center.left_out = left_out;
-    }
-
-    /// Decisions on services that came or went with a configuration.
-    pub(super) fn stand_again(&mut self) {
-        let other = |(entry, standing): &&(Arc<Entry>, Standing)| {
-            let service = entry.decision.scope.service();
-            service.is_some_and(|name| self.serves(name) == (*standing == Standing::Elsewhere))
-        };
-        let put: Vec<Arc<Entry>> =
-            self.center.entries.values().filter(other).map(|(entry, _)| Arc::clone(entry)).collect();
-        if !put.is_empty() {
-            self.take_center(&Delta { put, ..Delta::default() });
-        }
-    }
-
-    fn serves(&self, name: &str) -> bool {
-        self.config.services.iter().any(|service| service.name == name)
     }
 
     /// The center has spoken: what it did not name is over.
