@@ -62,7 +62,7 @@ fn decisions(
         thread::sleep(BETWEEN);
     }
     let cost = float(busy(center.id())? - before) / float(rounds * hosts);
-    let group = "A decision at a center with 1,000 hosts";
+    let group = "A decision at a center with simulated hosts";
     let (each, last, asked) = (Samples::new(each), Samples::new(last), Samples::new(asked));
     let bars = Bars::AtMost(Some(500_000.0), 100_000.0);
     report.add(group, "request answered: middle", Unit::Microseconds, asked.median(), Bars::None);
