@@ -242,3 +242,20 @@ fn a_snapshot_from_before_an_older_backup_was_restored_is_not_used() {
         restored.decide(many(200 * u32::try_from(round).unwrap(), 10), &Guard::default(), false, &by()).unwrap();
     }
 }
+
+#[test]
+fn a_trial_leaves_services_as_they_were_until_it_is_confirmed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut center = desk(folder.path());
+    let meant = |center: &Desk, text: &str| {
+        center.meant(Document::parse(&[("a.toml".to_owned(), text.to_owned())]).unwrap(), "ada").unwrap()
+    };
+    let ports = |center: &Desk| center.content().base().services["pay"].ports.clone();
+    let first = meant(&center, "[service.pay]\nports = [8080]\n");
+    center.replace(&first, &Guard::default(), false, &by()).unwrap();
+    let second = meant(&center, "[service.pay]\nports = [9090]\n[[allow]]\nnetwork = \"192.0.2.1\"\n");
+    center.try_out(&second, &Guard::default(), Duration::from_mins(1), &by()).unwrap();
+    assert_eq!((ports(&center), center.content().base().allow.len()), (vec![8080], 1));
+    center.confirm(&by()).unwrap();
+    assert_eq!((ports(&center), center.content().base().allow.len()), (vec![9090], 1));
+}

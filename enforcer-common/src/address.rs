@@ -145,6 +145,11 @@ impl Prefix {
         let Halves { high, low } = address.halves().masked(self.length as u32);
         high == self.address.high() && low == self.address.low()
     }
+
+    /// True when some address is in both.
+    pub const fn overlaps(&self, other: Self) -> bool {
+        self.contains(other.address) || other.contains(self.address)
+    }
 }
 
 /// A word with its first `count` bits set; 64 or more sets all.

@@ -101,6 +101,34 @@ fn a_service_of_the_center_is_enforced_on_hosts_that_did_not_know_it() {
     assert_eq!(lab.services().len(), 0);
 }
 
+/// Given a service and an allowlist of the center. When what this host has kept of its revisions is cut off or written over, and the
+/// agent starts without the center, then both stay in force, also over a reload; and the center brings the rest when it is back.
+#[test]
+fn what_is_damaged_on_the_disk_stays_in_force() {
+    let mut lab = Lab::start();
+    let allow = "[[allow]]\nnetwork = \"203.0.113.7\"\n";
+    assert_eq!(lab.apply(&format!("{SERVICE}{DECISION}{allow}")).0, Some(0));
+    lab.answers("stolen", 403);
+    let kept = lab.agent.state().join("center/deliveries");
+    eventually(SOON, "the center knows", || lab.center.states(&lab.token) == [("in sync".to_owned(), 1)]);
+    lab.center.kill9();
+    let whole = fs::read(&kept).expect("it is there");
+    let (half, garbled) = (whole[..whole.len() / 2].to_vec(), vec![0x5a; whole.len()]);
+    for damaged in [half, garbled, Vec::new()] {
+        lab.agent.kill9();
+        fs::write(&kept, damaged).expect("it is written");
+        lab.agent.restart();
+        assert_eq!((lab.status_of("stolen"), lab.status_of("somebody")), (403, 200));
+        assert_eq!(lab.agent.cli(&["reload"]).code, Some(0));
+        assert_eq!((lab.status_of("stolen"), lab.services().len()), (403, 1));
+        let allowed = lab.agent.json(&["allow", "--list"]).to_string();
+        assert!(allowed.contains("203.0.113.7"), "{allowed}");
+    }
+    lab.center.restart();
+    eventually(SOON, "the center knows", || lab.center.states(&lab.token) == [("in sync".to_owned(), 1)]);
+    assert_eq!((lab.status_of("stolen"), lab.services().len()), (403, 1));
+}
+
 /// Given a service of the center. When its matrix lets a filter enforce there, then it runs so on the host, with its parameters; when it
 /// names a filter that the host does not have, then the host and the center say so, and all else is carried out.
 #[test]

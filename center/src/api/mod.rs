@@ -200,9 +200,14 @@ impl Center {
         let taken = tokio::task::spawn_blocking(move || take_snapshot(&center.0.desk)).await;
         if let Ok(Err(error)) = taken {
             tracing::warn!(error = format!("{error:#}"), "no snapshot was taken; new hosts wait for one");
+            // Whoever waits asks again at once.
+            tokio::time::sleep(AGAIN).await;
         }
     }
 }
+
+/// After a snapshot that failed.
+const AGAIN: Duration = Duration::from_secs(1);
 
 async fn health(axum::extract::State(center): axum::extract::State<Center>) -> Answer {
     let number = center.0.news.borrow().known.number;

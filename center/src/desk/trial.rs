@@ -4,6 +4,7 @@
 //! undoes them by its own clock, whatever has died in between; then the confirmed content, or what there was before. Never here:
 //! a clock that ticks (`serve` looks now and then).
 //!
+//! Services and the matrix wait for the confirmation: a host's kernel cannot undo them by itself.
 //! A trial only adds: what it would end ends when it is confirmed, since nothing can bring back what a host has forgotten.
 //! A decision that it changes is the new one until the deadline; the old one is back with the revision that undoes the trial.
 use std::sync::Arc;
@@ -124,9 +125,9 @@ impl Desk {
             }
             Arc::new(entry)
         });
-        let mut base = wanted.base().clone();
-        let gone = self.content.base().allow.iter().filter(|allow| !wanted.base().allow.contains(allow));
-        base.allow.extend(gone.cloned());
+        let mut base = self.content.base().clone();
+        let new = wanted.base().allow.iter().filter(|allow| !self.content.base().allow.contains(allow));
+        base.allow.extend(new.cloned());
         let mut content = Content::default();
         let put = kept.cloned().chain(brought).collect();
         content.apply(Delta { base: Some(base), put, ..Delta::default() });

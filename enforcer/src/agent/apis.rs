@@ -103,10 +103,7 @@ impl Core {
             Ok(inventory) => self.apis.inventory = inventory,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                let aside = path.with_extension("unread");
-                tracing::warn!(%error, aside = %aside.display(), "the inventory of APIs begins anew");
-                // It only matters to whoever wants to look at it.
-                let _ = fs::rename(&path, &aside);
+                super::put_aside(&path, &error, "the inventory of APIs begins anew");
             }
         }
     }

@@ -39,6 +39,7 @@ mod why;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{fs, io};
 
 use anyhow::Context as _;
 
@@ -73,4 +74,12 @@ pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
 /// Takes everything off without an agent.
 pub fn detach_offline(config: &Config) -> anyhow::Result<Vec<String>> {
     Ok(kernel::detach_all(&config.agent.bpffs)?)
+}
+
+/// Leaves a file that cannot be read for whoever wants to look at it.
+fn put_aside(path: &Path, error: &io::Error, what: &str) {
+    let aside = path.with_extension("unread");
+    tracing::warn!(%error, aside = %aside.display(), "{what}");
+    // Without it, the next save writes over it.
+    let _ = fs::rename(path, &aside);
 }

@@ -81,9 +81,7 @@ impl Core {
         }
         if let Subject::Ip(prefix) = &decision.subject {
             let allowed = self.allowed();
-            let hit = allowed
-                .iter()
-                .find(|one| one.prefix.contains(prefix.address()) || prefix.contains(one.prefix.address()));
+            let hit = allowed.iter().find(|one| one.prefix.overlaps(*prefix));
             if let Some(one) = hit {
                 doubts.push(format!("the allowlist entry {} wins over it", one.prefix));
             }

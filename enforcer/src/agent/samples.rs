@@ -4,14 +4,13 @@ use std::collections::HashSet;
 use std::mem;
 use std::time::Duration;
 
-use enforcer_common::{Reason, SubjectKind, Take, Verdict, siphash};
-use enforcer_insight::http::{Head, tokens};
+use enforcer_common::{Reason, SubjectKind, Verdict, siphash};
+use enforcer_insight::http::Head;
 use enforcer_policy::DecisionId;
 
 use super::core::Core;
 use super::{Shared, clock};
-use crate::exchanges::{Exchange, Joiner, subject_of};
-
+use crate::exchanges::{Exchange, Joiner, user_of};
 use crate::kernel::{SampleRing, monotonic};
 use crate::wire::{Identity, Reply, RequestReport};
 
@@ -98,13 +97,8 @@ impl Core {
 
     fn user_of(&self, exchange: &Exchange) -> Option<String> {
         let service = self.service_with(exchange.asking.service)?;
-        let bearer =
-            |rule: &&crate::config::IdentityRule| (rule.kind, rule.take) == (SubjectKind::Session, Take::Scheme);
-        let rule = service.identities.iter().find(bearer)?;
         let head = Head::read(&exchange.head).ok().flatten()?;
-        let session = digest(exchange, SubjectKind::Session);
-        let mut found = tokens(&head, &rule.header, rule.take, &rule.pattern).into_iter();
-        subject_of(&found.find(|token| siphash(self.key, token) == session)?)
+        user_of(service, &head, self.key, digest(exchange, SubjectKind::Session))
     }
 
     fn exchange_in_words(&self, exchange: &Exchange) -> RequestReport {

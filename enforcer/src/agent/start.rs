@@ -57,7 +57,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     prepare(&agent.bpffs)?;
     keep_only_needed()?;
     let member = Member::of(&agent.state_dir);
-    let (mut core, rings) = bring_up(config, path, journal, recovered, key, member.as_ref().ok())?;
+    let (mut core, rings) = bring_up(config, path, journal, recovered, key, &member)?;
     core.open_apis();
     core.open_filters();
     let line =
@@ -136,7 +136,7 @@ fn bring_up(
     journal: Journal,
     recovered: Recovered,
     key: SipKey,
-    member: Option<&Option<Member>>,
+    member: &Result<Option<Member>, SyncError>,
 ) -> anyhow::Result<(Core, Rings)> {
     let setup = Setup { bpffs: config.agent.bpffs.clone(), limits: config.limits, identity_key: key };
     let (mut kernel, opened) = Kernel::open(&setup, random_key()?)?;
@@ -168,8 +168,13 @@ fn bring_up(
         tracing::warn!("{text}");
         core.problems.insert("migrated", text);
     }
-    if let Some(Some(member)) = member {
-        core.open_services(member.replica.content().base(), &member.enrolment.groups);
+    match member {
+        Ok(None) => {}
+        Ok(Some(member)) => {
+            core.open_services(Some((member.replica.content().base(), &member.enrolment.groups)));
+        }
+        // What it was told is not known any more, and stays in force.
+        Err(_told) => core.open_services(None),
     }
     fill(&mut core, &opened, bypass)?;
     core.tend_hooks();

@@ -2,7 +2,11 @@
 //! why only tokens of requests that it served are looked at.
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use enforcer_common::{SipKey, SubjectKind, Take, siphash};
+use enforcer_insight::http::{Head, tokens};
 use serde::Deserialize;
+
+use crate::config::{IdentityRule, Service};
 
 /// Longest subject that is believed to be one.
 const LONGEST: usize = 256;
@@ -12,8 +16,16 @@ struct Claims {
     sub: String,
 }
 
+/// The user of a session, when a bearer token of this request has the session's digest and names one.
+pub fn user_of(service: &Service, head: &Head, key: SipKey, session: u64) -> Option<String> {
+    let bearer = |rule: &&IdentityRule| (rule.kind, rule.take) == (SubjectKind::Session, Take::Scheme);
+    let rule = service.identities.iter().find(bearer)?;
+    let mut found = tokens(head, &rule.header, rule.take, &rule.pattern).into_iter();
+    subject_of(&found.find(|token| siphash(key, token) == session)?)
+}
+
 /// The subject of a token; nothing when it is not a token of three parts with one.
-pub fn subject_of(token: &[u8]) -> Option<String> {
+fn subject_of(token: &[u8]) -> Option<String> {
     let mut parts = token.split(|byte| *byte == b'.');
     let (_header, claims, _signature) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {

@@ -11,14 +11,13 @@ mod verdicts;
 use std::collections::HashMap;
 use std::io::Read;
 
-use enforcer_common::{SipKey, SubjectKind, Take, siphash};
+use enforcer_common::{SipKey, SubjectKind, siphash};
 use enforcer_insight::Call;
 use enforcer_insight::capture::{self, CaptureError, Counts, Identity, Scene, Served};
 use enforcer_insight::classes::Sensitive;
 use enforcer_insight::decide::{Course, Decider};
 use enforcer_insight::filters::{Budget, Catalogue, Raised, Runner, Seed, Tools};
 use enforcer_insight::findings::{Finding, Findings, Noted};
-use enforcer_insight::http::tokens;
 use enforcer_insight::inventory::Inventory;
 use enforcer_policy::revision::Content;
 use enforcer_policy::{AllowKind, Moment, Subject};
@@ -28,7 +27,7 @@ pub use verdicts::Difference;
 use verdicts::Verdicts;
 
 use crate::config::Config;
-use crate::exchanges::subject_of;
+use crate::exchanges::user_of;
 
 /// What a capture would have led to.
 #[derive(Serialize, Debug)]
@@ -159,11 +158,7 @@ impl<'p> Play<'p> {
 
     fn user_of(&self, call: &Call, session: u64) -> Option<u64> {
         let service = self.config.services.iter().find(|service| *service.name == *call.service)?;
-        let bearer =
-            |rule: &&crate::config::IdentityRule| (rule.kind, rule.take) == (SubjectKind::Session, Take::Scheme);
-        let rule = service.identities.iter().find(bearer)?;
-        let mut found = tokens(&call.head, &rule.header, rule.take, &rule.pattern).into_iter();
-        let user = subject_of(&found.find(|token| siphash(self.key, token) == session)?)?;
+        let user = user_of(service, &call.head, self.key, session)?;
         Some(siphash(self.key, user.as_bytes()))
     }
 
@@ -174,13 +169,7 @@ impl<'p> Play<'p> {
         let Some(finding) = self.findings.find(id) else { return };
         let config = self.config;
         let guard = |subject: &Subject| {
-            let overlaps = |network: enforcer_policy::Prefix| {
-                config
-                    .allow
-                    .iter()
-                    .any(|one| one.prefix.contains(network.address()) || network.contains(one.prefix.address()))
-            };
-            subject.network().is_some_and(overlaps)
+            subject.network().is_some_and(|network| config.allow.iter().any(|one| one.prefix.overlaps(network)))
         };
         let decides = matches!(self.decider.course(finding, mode, &guard, now), Course::Decide(_));
         *self.decides.entry(id.0).or_default() |= decides;

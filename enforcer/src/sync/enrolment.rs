@@ -140,6 +140,9 @@ impl Enrolment {
         Ok(Self { own: [answer.certificate, private].concat(), renew_at, ..self.clone() })
     }
 
+    /// The file in that folder with the services that were carried out last.
+    pub const SERVICES: &str = "services.toml";
+
     /// The folder below a state folder.
     pub fn folder(state: &Path) -> PathBuf {
         state.join("center")
@@ -172,8 +175,13 @@ impl Enrolment {
         let folder = Self::folder(state);
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
         made.and_then(|()| as_its_folder(&folder)).map_err(SyncError::file("make", &folder))?;
-        if Self::load(state).ok().flatten().is_none_or(|old| old.key != self.key) {
-            for stale in ["deliveries", "lifted"] {
+        let old = Self::load(state).ok().flatten();
+        let (other_center, other_groups) =
+            old.map_or((true, true), |old| (old.key != self.key, old.groups != self.groups));
+        for (stale, is_so) in
+            [("deliveries", other_center), ("lifted", other_center), (Self::SERVICES, other_center || other_groups)]
+        {
+            if is_so {
                 // Mostly there is none.
                 let _ = fs::remove_file(folder.join(stale));
             }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use enforcer_policy::Moment;
+use enforcer_policy::document::Base;
 use enforcer_policy::revision::{Accepted, Delta, Digest, Known, Replica};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
@@ -21,8 +22,8 @@ pub trait Host {
     fn carry_out(&self, delta: &Delta) -> impl Future<Output = ()>;
     /// What the kernel holds of the center's decisions.
     fn held(&self) -> Held;
-    /// What is known here is what the center says.
-    fn settled(&self);
+    /// What is known here is what the center says; with all of it but the decisions.
+    fn settled(&self, base: &Base);
     /// How the line is, for `status`.
     fn tell(&self, phase: Phase, known: Known);
     /// The center has this host's word that it is at this revision, on its disk.
@@ -131,7 +132,7 @@ impl Line {
             }
             let Some(bytes) = self.watch(&mut https).await? else {
                 self.backoff.reset();
-                host.settled();
+                host.settled(self.replica.content().base());
                 self.acknowledge(&mut https, host, None).await?;
                 continue;
             };
@@ -144,7 +145,7 @@ impl Line {
                 }
             }
             self.backoff.reset();
-            host.settled();
+            host.settled(self.replica.content().base());
             host.tell(Phase::Connected, self.replica.known());
             self.acknowledge(&mut https, host, None).await?;
         }

@@ -8,6 +8,7 @@
 //! <state>/center/   center.json, authority.pem, host.pem    who is who
 //!                   deliveries    every accepted one since the last snapshot, verified again at each start
 //!                   lifted        decisions of the center that were ended by hand on this host
+//!                   services.toml services and matrix as they were carried out last
 //! ```
 mod backoff;
 mod courier;

@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use enforcer::sync::{Enrolment, Held, Host, Invitation, Line, Phase, Shelf, enrol};
+use enforcer_policy::document::Base;
 use enforcer_policy::{
     Moment,
     revision::{Delta, Known, Leaves, Replica},
@@ -153,7 +154,7 @@ impl Host for Sink {
         Held { decisions: held.len() as u64, digest: held.root(), ..Held::default() }
     }
 
-    fn settled(&self) {}
+    fn settled(&self, _: &Base) {}
 
     fn tell(&self, phase: Phase, _known: Known) {
         if phase == Phase::Connected {

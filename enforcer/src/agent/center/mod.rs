@@ -38,6 +38,8 @@ pub(super) struct CenterState {
     base: Base,
     /// What of that cannot be carried out here.
     left_out: Vec<LeftOut>,
+    /// They failed as a whole, and are tried again.
+    unserved: bool,
     entries: BTreeMap<DecisionId, (Arc<Entry>, Standing)>,
     skipped: Skipped,
     held: Leaves,
@@ -46,6 +48,8 @@ pub(super) struct CenterState {
     /// Decisions of the center that the journal knows and the accepted revisions do not: of a revision that was enforced when
     /// the agent died, and not kept yet. They stay until the center has spoken.
     unexplained: BTreeSet<DecisionId>,
+    /// It has spoken since the start.
+    heard: bool,
     report: Option<CenterReport>,
 }
 
@@ -60,6 +64,10 @@ enum Standing {
 }
 
 impl CenterState {
+    fn is_for(&self, allow: &Allow) -> bool {
+        allow.groups.is_empty() || allow.groups.iter().any(|group| self.groups.contains(group))
+    }
+
     fn count(&mut self, standing: Standing) -> Option<&mut u64> {
         match standing {
             Standing::Elsewhere => Some(&mut self.skipped.elsewhere),
@@ -103,7 +111,17 @@ impl Core {
         let wanted: BTreeSet<DecisionId> = content.put.iter().map(|entry| entry.decision.id).collect();
         let stale = |decision: &Decision| decision.note.origin == Origin::Center && !wanted.contains(&decision.id);
         self.center.unexplained = self.ledger.iter().filter(stale).map(|decision| decision.id).collect();
-        self.take_center(content);
+        // Services and the allowlist are as they were in force, which may be newer than this: nothing of them goes before the center
+        // has spoken.
+        let mut records = Vec::new();
+        for allow in content.base.iter().flat_map(|base| &base.allow) {
+            if self.center.is_for(allow) {
+                self.allow_one(allow, &mut records);
+            }
+        }
+        // A problem for `status`, and noted there.
+        let _ = self.keep(&records);
+        self.take_center(&Delta { base: None, ..content.clone() });
     }
 
     /// Carries out a part of a change.
@@ -131,7 +149,10 @@ impl Core {
     }
 
     /// The center has spoken: what it did not name is over.
-    fn end_unexplained(&mut self) {
+    fn settle(&mut self, base: &Base) {
+        if !std::mem::replace(&mut self.center.heard, true) {
+            self.take_center(&Delta { base: Some(base.clone()), ..Delta::default() });
+        }
         let mut unexplained = std::mem::take(&mut self.center.unexplained);
         unexplained.retain(|id| !self.center.entries.contains_key(id));
         let mut records = Vec::new();
@@ -225,12 +246,8 @@ impl Core {
 
     /// The center's allowlist beside the host's own, which stands before it.
     fn allow_center(&mut self, wanted: &[Allow], records: &mut Vec<Record>) {
-        let groups = &self.center.groups;
-        let wanted: BTreeMap<_, _> = wanted
-            .iter()
-            .filter(|allow| allow.groups.is_empty() || allow.groups.iter().any(|group| groups.contains(group)))
-            .map(|allow| (allow.network, allow))
-            .collect();
+        let wanted: BTreeMap<_, _> =
+            wanted.iter().filter(|allow| self.center.is_for(allow)).map(|allow| (allow.network, allow)).collect();
         let gone = |one: &&Allowed| one.note.origin == Origin::Center && !wanted.contains_key(&one.prefix);
         let gone: Vec<_> = self.ledger.allowlist().filter(gone).map(|one| one.prefix).collect();
         for allow in wanted.values() {
@@ -281,8 +298,11 @@ impl Core {
         }
     }
 
-    /// Decisions of the center that waited for a local one to end.
+    /// Services that failed, and decisions of the center that waited for a local one to end.
     pub(super) fn tend_center(&mut self) {
+        if self.center.unserved {
+            self.serve_again();
+        }
         let waiting = self.center.waiting.iter().filter_map(|id| self.center.entries.get(id)).map(|(entry, _)| entry);
         let free = waiting.filter(|entry| self.ledger.get(&entry.decision.subject, &entry.decision.scope).is_none());
         let free: Vec<Arc<Entry>> = free.cloned().collect();
@@ -336,8 +356,8 @@ impl Host for Shared {
         self.lock().held()
     }
 
-    fn settled(&self) {
-        self.lock().end_unexplained();
+    fn settled(&self, base: &Base) {
+        self.lock().settle(base);
     }
 
     fn tell(&self, phase: Phase, known: Known) {

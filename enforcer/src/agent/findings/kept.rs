@@ -57,10 +57,7 @@ impl Core {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                let aside = path.with_extension("unread");
-                tracing::warn!(%error, aside = %aside.display(), "findings begin anew");
-                // It only matters to whoever wants to look at it.
-                let _ = fs::rename(&path, &aside);
+                crate::agent::put_aside(&path, &error, "findings begin anew");
             }
         }
     }

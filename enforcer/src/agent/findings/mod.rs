@@ -204,12 +204,7 @@ impl Core {
         let Some(finding) = self.watch.findings.find(id).cloned() else { return };
         let allowed = self.allowed();
         let guard = |subject: &Subject| {
-            let overlaps = |one: &enforcer_policy::Allowed| {
-                subject.network().is_some_and(|network| {
-                    one.prefix.contains(network.address()) || network.contains(one.prefix.address())
-                })
-            };
-            allowed.iter().any(overlaps)
+            subject.network().is_some_and(|network| allowed.iter().any(|one| one.prefix.overlaps(network)))
         };
         let outcome = match self.watch.decider.course(&finding, mode, &guard, now) {
             Course::Wait(why) => format!("it waits for a person: {why}"),
