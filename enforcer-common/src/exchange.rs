@@ -23,6 +23,8 @@ pub const FIRST_BUCKET: u32 = 17;
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Connection {
+    /// Not zero: a processor reads a segment of it, and no other may.
+    pub turn: u64,
     /// How far the client's side was read.
     pub stream: Stream,
     /// What the server owes.
@@ -240,7 +242,7 @@ impl Times {
 
 const _: () = assert!(size_of::<Asked>() == 32);
 const _: () = assert!(size_of::<Exchange>() == 8 + 32 * ASKED + 48);
-const _: () = assert!(size_of::<Connection>() == size_of::<Stream>() + size_of::<Exchange>());
+const _: () = assert!(size_of::<Connection>() == 8 + size_of::<Stream>() + size_of::<Exchange>());
 const _: () = assert!(size_of::<Asking>() == 32 + 48 + 8 * KINDS + 16);
 const _: () = assert!(size_of::<Answering>() == 64);
 const _: () = assert!(size_of::<Bodying>() == 24);

@@ -110,7 +110,8 @@ reasons! {
     Body = "body", "stream";
     /// A repeated segment of which the server has everything.
     Repeated = "repeated", "stream";
-    /// A segment ahead of a gap in or before a request head: held back until the gap is filled.
+    /// A segment ahead of a gap in or before a request head, or of a connection that another processor is busy with: held back, TCP sends
+    /// it again.
     Ahead = "ahead", "stream";
     /// A segment with a refused request behind something else: cut before it, so that the rest passes. TCP sends the request
     /// again, and it is refused then.

@@ -118,16 +118,23 @@ fn follow(skb: *mut __sk_buff, case: &mut Case) {
         stream::enforcer_settle();
         return;
     };
+    if !stream::take(connection) {
+        case.reason = Some(Reason::Ahead);
+        stream::enforcer_settle();
+        return;
+    }
     case.stream = connection.stream;
     answers::recall(&connection.exchange, case);
-    stream::begin(case);
-    if stream::enforcer_stand(skb) != 0 {
+    if !stream::begin(case) {
+        case.reason = Some(Reason::Ahead);
+    } else if stream::enforcer_stand(skb) != 0 {
         stream::reading(skb);
     }
     stream::enforcer_settle();
-    connection.stream = case.stream;
+    stream::keep(connection, case);
     answers::note(&mut connection.exchange, case);
     samples::body(skb, case, &connection.exchange);
+    stream::give(connection);
 }
 
 /// Carries out what the reason asks for.
@@ -194,7 +201,7 @@ pub extern "C" fn enforcer_segment(skb: *mut __sk_buff) -> u32 {
     }
     let known = case.segment.read(&header, length).is_some();
     if known && case.segment.flags & SYN != 0 {
-        stream::forget(&case.segment.flow());
+        stream::enforcer_open(skb);
     }
     u32::from(known)
 }

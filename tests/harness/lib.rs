@@ -29,6 +29,7 @@ mod counters;
 mod crowdsec;
 mod dashboards;
 mod frames;
+mod hand;
 mod http;
 mod inbound;
 mod kernel;

@@ -25,6 +25,7 @@ use nix::{
 use crate::{
     connection::Connection,
     frames::Frame,
+    hand::{Hand, put},
     links::{Link, PEER_INTERFACE},
     netns::Net,
     play::{Manner, Play},
@@ -39,6 +40,8 @@ pub struct Player {
     link: &'static Link,
     socket: OwnedFd,
     played: Cell<usize>,
+    other_hand: Option<Hand>,
+    sent: Cell<usize>,
 }
 
 /// What came of one play.
@@ -84,7 +87,14 @@ impl Player {
         }
         let socket = packet_socket(net.peer(link), PEER_INTERFACE, Some(SockProtocol::EthAll));
         socket::setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::new(0, 1000)).expect("a timeout can be set");
-        Self { link, socket, played: Cell::new(0) }
+        Self { link, socket, played: Cell::new(0), other_hand: None, sent: Cell::new(0) }
+    }
+
+    /// Sends every other frame from another processor.
+    #[must_use]
+    pub fn with_both_hands(mut self) -> Self {
+        self.other_hand = Some(Hand::beside(self.socket.try_clone().expect("a socket can be shared")));
+        self
     }
 
     /// Plays one.
@@ -143,13 +153,10 @@ impl Player {
     }
 
     fn send(&self, frame: &Frame) {
-        loop {
-            match socket::send(self.socket.as_raw_fd(), frame.bytes(), MsgFlags::empty()) {
-                Ok(_) => return,
-                // The queue is full; what is sent too early is dropped there, as anywhere.
-                Err(Errno::ENOBUFS | Errno::EINTR) => {}
-                Err(error) => panic!("failed to send a frame of {} bytes: {error}", frame.bytes().len()),
-            }
+        let turn = self.sent.replace(self.sent.get() + 1);
+        match &self.other_hand {
+            Some(other) if turn.is_multiple_of(2) => other.send(frame.bytes()),
+            _ => put(&self.socket, frame.bytes()),
         }
     }
 

@@ -1,12 +1,13 @@
 //! Owns `SK_STREAMS` and `STREAMS`: where each connection stands.
 use core::mem::MaybeUninit;
 
-use aya_ebpf::bindings::{__sk_buff, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock, bpf_sock_tuple};
+use aya_ebpf::bindings::{__sk_buff, BPF_NOEXIST, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock, bpf_sock_tuple};
 use aya_ebpf::btf_maps::{LruHashMap, SkStorage};
 use aya_ebpf::helpers::generated::{bpf_sk_release, bpf_sk_storage_get, bpf_skc_lookup_tcp, bpf_tcp_sock};
 use aya_ebpf::macros::btf_map;
-use enforcer_common::{Connection, FlowKey, Phase, ServiceRule, Stream};
+use enforcer_common::{Connection, FlowKey, Phase, Reason, ServiceRule, Stream};
 
+use super::opening;
 use crate::refusal::{Segment, Socket};
 use crate::tc::Case;
 
@@ -51,6 +52,7 @@ fn local(skb: *mut __sk_buff, case: &mut Case) -> Option<&'static mut Connection
         if socket.is_null() {
             return None;
         }
+        case.socket.listening = u32::from((*socket).state == LISTEN);
         let numbers = if takes_data((*socket).state) { bpf_tcp_sock(socket) } else { core::ptr::null_mut() };
         let mut connection = core::ptr::null_mut::<Connection>();
         if !numbers.is_null() {
@@ -98,6 +100,23 @@ pub fn alive(skb: *mut __sk_buff, segment: &Segment) -> Option<u32> {
     }
 }
 
+/// True when the server has begun the connection: it has a socket, or waits for the handshake's end.
+#[inline(never)]
+pub fn has_begun(skb: *mut __sk_buff, segment: &Segment) -> bool {
+    let mut tuple = MaybeUninit::<bpf_sock_tuple>::zeroed();
+    let size = segment.fill(tuple.as_mut_ptr().cast());
+    // SAFETY: as in `local`.
+    unsafe {
+        let socket = bpf_skc_lookup_tcp(skb.cast(), tuple.as_mut_ptr(), size, u64::MAX, 0);
+        if socket.is_null() {
+            return false;
+        }
+        let state = (*socket).state;
+        bpf_sk_release(socket.cast());
+        takes_data(state) || state == NEW_SYN_RECV
+    }
+}
+
 #[inline(always)]
 fn takes_data(state: u32) -> bool {
     state >= ESTABLISHED && state < LAST_STATE && state != LISTEN && state != TIME_WAIT && state != NEW_SYN_RECV
@@ -108,46 +127,71 @@ fn takes_data(state: u32) -> bool {
 fn elsewhere(case: &mut Case) -> Option<&'static mut Connection> {
     let flow = case.segment.flow();
     if STREAMS.get_ptr_mut(flow).is_none() {
-        STREAMS.insert(flow, &NOTHING, 0).ok()?;
+        // Another processor may have been first.
+        let _ = STREAMS.insert(flow, &NOTHING, u64::from(BPF_NOEXIST));
     }
     // SAFETY: entries are freed a grace period after they leave the table.
     STREAMS.get_ptr_mut(flow).map(|connection| unsafe { &mut *connection })
 }
 
-/// A connection begins: what was known of one with the same ends is of no use.
+/// What was known of a connection is of no use.
 #[inline(always)]
 pub fn forget(flow: &FlowKey) {
     let _ = STREAMS.remove(flow);
 }
 
-/// Makes a first position, when there is none: from what the server's socket says, or as good as can be guessed.
+/// Makes a first position, when there is none: from what the server's socket says, or as good as can be guessed. False when another
+/// processor is just making it.
 #[inline(never)]
-pub fn begin(case: &mut Case) {
-    if Phase::from_raw(case.stream.phase) != Phase::Fresh {
-        return;
+pub fn begin(case: &mut Case) -> bool {
+    // Who is only listened for may have been refused before: each segment is a beginning, or follows one.
+    let anew = case.socket.listening != 0 && case.stream.next != case.segment.sequence;
+    if Phase::from_raw(case.stream.phase) != Phase::Fresh && !anew {
+        return true;
     }
     let flow = case.segment.flow();
-    let handed_over = case.socket.known != 0 && case.socket.untouched == 0;
-    let earlier = if handed_over { STREAMS.get_ptr_mut(flow) } else { None };
+    let earlier = if case.socket.known != 0 { STREAMS.get_ptr(flow) } else { None };
     case.stream = match earlier {
         // SAFETY: as in `elsewhere`. The connection was followed through its handshake.
-        Some(earlier) => unsafe { (*earlier).stream },
-        None => first_position(&case.socket, case.segment.sequence),
+        Some(earlier) => unsafe {
+            if core::ptr::read_volatile(&raw const (*earlier).turn) != 0 {
+                return false;
+            }
+            if (*earlier).stream.phase == Phase::Fresh as u8 { first_position(case) } else { (*earlier).stream }
+        },
+        None => first_position(case),
     };
     let begins = Phase::from_raw(case.stream.phase) == Phase::Head;
     if begins && case.service.has(ServiceRule::PROXY_HEADER) {
         (case.stream.phase, case.stream.safe_phase) = (Phase::Proxy as u8, Phase::Proxy as u8);
     }
+    true
 }
 
 #[inline(always)]
-fn first_position(socket: &Socket, sequence: u32) -> Stream {
+fn first_position(case: &Case) -> Stream {
+    let (socket, sequence) = (&case.socket, case.segment.sequence);
     let (phase, next) = match (socket.known != 0, socket.untouched != 0) {
         (true, true) => (Phase::Head, socket.receive_next),
         (true, false) => (Phase::Unknown, socket.receive_next),
-        (false, _) => (Phase::Head, sequence),
+        (false, _) if socket.listening != 0 => (Phase::Head, sequence),
+        (false, _) => (Phase::Head, opening::first(&case.segment.flow(), sequence)),
     };
     let guessed = u8::from(socket.known == 0);
     let (phase, safe_phase) = (phase as u8, phase as u8);
     Stream { next, safe: next, text_end: next, phase, safe_phase, guessed, ..Stream::default() }
+}
+
+/// Writes back where the connection stands. A first position from which nothing was read is none: by the time of the next segment the
+/// server's socket may know better.
+#[inline(always)]
+pub fn keep(connection: &mut Connection, case: &Case) {
+    let waits = matches!(case.reason, Some(Reason::Ahead | Reason::AheadObserved)) && case.at == case.begin;
+    if waits && connection.stream.phase == Phase::Fresh as u8 {
+        return;
+    }
+    connection.stream = case.stream;
+    if case.socket.known == 0 {
+        opening::forget(&case.segment.flow());
+    }
 }

@@ -18,7 +18,7 @@ use super::object::Sizes;
 use super::sources::Sources;
 
 /// Maps that are pinned: everything a program or an agent must find again. Scratch space is not among them.
-pub(super) const PINNED: [&str; 28] = [
+pub(super) const PINNED: [&str; 29] = [
     "ALLOW",
     "BUCKETS",
     "COUNTERS",
@@ -34,6 +34,7 @@ pub(super) const PINNED: [&str; 28] = [
     "LAST_DENIAL",
     "NAMED",
     "NOTICES",
+    "OPENINGS",
     "PLACES",
     "SAMPLES",
     "SERVICES",

@@ -22,6 +22,7 @@ mod near_misses;
 mod order;
 mod overlaps;
 mod packets;
+mod processors;
 mod sockets;
 mod splits;
 mod stage;

@@ -57,6 +57,14 @@ pub(super) fn forms() -> Vec<Form> {
             let (clean, head) = (twin.clean(0), twin.head());
             Play::new().send_at(clean.len(), &head).send_at(0, &clean).answers(2)
         }),
+        Form::refused("the second ends the handshake", 1, |twin| {
+            let head = twin.head();
+            Play::new().hasty().send_at(45, &head[45..]).send_at(0, &head[..45])
+        }),
+        Form::refused("the end of two requests ends the handshake", 2, |twin| {
+            let both = [twin.clean(0), twin.head()].concat();
+            Play::new().hasty().send_at(60, &both[60..]).send_at(0, &both[..60]).answers(2)
+        }),
         Form::refused("twice, each segment", 1, |twin| {
             let (head, at) = (twin.head(), 45);
             let once = Play::new().send(&head[..at]).send_at(0, &head[..at]);
