@@ -1,12 +1,48 @@
 //! Where the programs should hang, and do. In: the configuration and the interfaces of the host. Out: attached programs, and
-//! a problem for each that could not be. Looked at every second, so that an interface that comes is protected soon.
+//! a problem for each that could not be. Looked at when the kernel announces that an interface has come or changed, and every second for
+//! all else.
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use super::Shared;
 use super::core::Core;
 use crate::apply::apply_one;
-use crate::kernel::{Hook, HookKind, interfaces};
+use crate::kernel::{Hook, HookKind, LinkWatch, interfaces};
+
+/// Looks as soon as an interface has come or changed.
+pub(super) async fn watch_interfaces(core: Shared) {
+    let watch = match LinkWatch::open() {
+        Ok(watch) => watch,
+        Err(error) => {
+            tracing::warn!(%error, "interfaces are looked at every second only");
+            return;
+        }
+    };
+    while let Err(error) = look_when_announced(&core, &watch).await {
+        tracing::warn!(%error, "announcements of interfaces could not be read");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn look_when_announced(core: &Shared, watch: &LinkWatch) -> std::io::Result<()> {
+    loop {
+        watch.changed().await?;
+        core.lock().look_at_hooks();
+        // An interface that flaps does not keep the agent from its other work.
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Core {
+    /// Between the seconds.
+    fn look_at_hooks(&mut self) {
+        if !self.detached {
+            self.tend_hooks();
+        }
+    }
+
     /// Hangs what should hang, takes off what should not.
     pub(super) fn tend_hooks(&mut self) {
         self.look_at_interfaces();

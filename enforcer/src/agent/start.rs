@@ -17,6 +17,7 @@ use super::apis::keep_apis;
 use super::core::Core;
 use super::crowdsec::ask_crowdsec;
 use super::findings::{keep_findings, tend_filters};
+use super::hooks::watch_interfaces;
 use super::samples::read_samples;
 use super::{Shared, clock, notify, reload, server};
 use crate::apply::{apply, apply_one};
@@ -224,6 +225,7 @@ async fn serve(
         tokio::spawn(read_events(core.clone(), events)),
         tokio::spawn(read_samples(core.clone(), answers)),
         tokio::spawn(tick(core.clone())),
+        tokio::spawn(watch_interfaces(core.clone())),
         tokio::spawn(keep_apis(core.clone())),
         tokio::spawn(keep_findings(core.clone())),
         tokio::spawn(tend_filters(core.clone())),

@@ -26,6 +26,7 @@ mod probe;
 mod ring;
 mod sources;
 mod verbs;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -42,6 +43,7 @@ pub use privileges::{keep_only_needed, peer_is_trusted};
 pub use probe::{Finding, probe};
 pub use ring::{EventRing, Sample, SampleRing};
 pub use sources::Held;
+pub use watch::LinkWatch;
 
 use crate::config::Limits;
 use maps::Maps;
