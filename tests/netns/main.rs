@@ -21,6 +21,7 @@ mod cli;
 mod crowdsec;
 mod detach;
 mod drift;
+mod drill;
 mod durability;
 mod endpoints;
 mod evasion;

@@ -3,11 +3,15 @@
 //! In: the name of a drill, or none for all. Out: times to detection, decision and effect; exit code 3 when a drill was not ended.
 //! Never here: how it is played (the drill room).
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use enforcer_policy::Moment;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{DrillArgs, Globals};
 use super::client::Client;
+use super::enroll::runtime;
 use super::failure::Failure;
 use super::findings::page_at;
 use super::out::Out;
@@ -22,10 +26,10 @@ pub(super) fn drill(args: &DrillArgs, _: &Globals, out: &mut Out) -> Result<Exit
         out.report(&listed, |listed| lines(listed))?;
         return Ok(Exit::Done);
     }
-    let mut outcomes = Vec::new();
+    let (mut outcomes, here) = (Vec::new(), Here::listening());
     for drill in chosen(args.name.as_deref())? {
         out.note(format_args!("{}: {}", drill.name, drill.title));
-        outcomes.push(played(drill)?);
+        outcomes.push(played(drill, &here)?);
     }
     let colour = out.colour;
     out.report(&outcomes, |outcomes| table(outcomes, colour))?;
@@ -46,18 +50,40 @@ fn chosen(name: Option<&str>) -> Result<Vec<&'static Drill>, Failure> {
     Ok(found)
 }
 
-fn played(drill: &Drill) -> Result<Outcome, Failure> {
+fn played(drill: &Drill, here: &Here) -> Result<Outcome, Failure> {
     let folder = std::env::temp_dir().join(format!("enforcer-drill-{}-{}", std::process::id(), drill.name));
     let failed = |source| Failure::Drill { name: drill.name, source };
     std::fs::create_dir(&folder).map_err(failed)?;
-    let outcome = play(drill, &folder, &Here).map_err(failed);
+    let outcome = play(drill, &folder, here).map_err(failed);
     // What is left of it holds nothing but the drill's own state.
     let _ = std::fs::remove_dir_all(&folder);
     outcome
 }
 
-/// This host.
-struct Here;
+/// This host, and whether Ctrl-C was pressed: the drill takes away what it has built before it ends.
+struct Here(Arc<AtomicBool>);
+
+impl Here {
+    fn listening() -> Self {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stopped);
+        std::thread::spawn(move || {
+            // Without a runtime the signal ends the process at once, as it would have.
+            if let Ok(runtime) = runtime() {
+                told.store(runtime.block_on(signalled()).is_ok(), Ordering::Relaxed);
+            }
+        });
+        Self(stopped)
+    }
+}
+
+async fn signalled() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = terminate.recv() => Ok(()),
+    }
+}
 
 impl Outside for Here {
     fn findings(&self, socket: &Path) -> Option<Vec<FindingReport>> {
@@ -67,6 +93,10 @@ impl Outside for Here {
 
     fn now(&self) -> Moment {
         super::now()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 

@@ -180,6 +180,7 @@ impl Failure {
             }
             Self::Usage { hint, .. } => hint,
             Self::Specification { .. } => "OpenAPI 3.0 and 3.1 are read, as YAML or JSON",
+            Self::Drill { source, .. } if source.kind() == io::ErrorKind::Interrupted => "",
             Self::Drill { .. } => "it needs root, ip and nsenter; enforcer doctor says what this kernel can do",
             Self::Center(_) => "see docs/CENTER.md",
             Self::Policy(_) => "mend the files and run: enforcer policy validate",

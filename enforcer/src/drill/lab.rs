@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -31,6 +32,7 @@ pub(super) struct Space(String);
 impl Lab {
     /// Builds it in a folder that is empty.
     pub(super) fn build(folder: &Path) -> io::Result<Self> {
+        sweep(folder.parent().unwrap_or(folder));
         let number = std::process::id();
         let api = Space::new(format!("enforcer-drill-{number}-api"))?;
         let people = Space::new(format!("enforcer-drill-{number}-people"))?;
@@ -57,7 +59,9 @@ impl Lab {
     pub(super) fn start_agent(&mut self) -> io::Result<()> {
         let (path, log) = (self.folder.join("enforcer.toml"), File::create(self.folder.join("agent.log"))?);
         fs::write(&path, self.configuration())?;
-        let mut command = self.api.command(std::env::current_exe()?);
+        let mut command = self.api.command("setpriv");
+        // It ends with whoever plays the drill, however that is.
+        command.args(["--pdeathsig", "KILL", "--"]).arg(std::env::current_exe()?);
         command.arg("run").arg("--config").arg(path).stdout(Stdio::null()).stderr(log);
         self.agent = Some(command.spawn()?);
         Ok(())
@@ -157,6 +161,31 @@ impl Drop for Space {
     fn drop(&mut self) {
         let _ = done(Command::new("ip").args(["netns", "delete", &self.0]));
     }
+}
+
+/// Takes away what drills have left that were killed: namespaces, and folders beside ours.
+fn sweep(folders: &Path) {
+    for space in left_over(Path::new("/run/netns")) {
+        drop(Space(space.file_name().to_string_lossy().into_owned()));
+    }
+    // Only those of root: nobody else is helped to have something unmounted or removed.
+    let own = |folder: &fs::DirEntry| folder.metadata().is_ok_and(|about| about.is_dir() && about.uid() == 0);
+    for folder in left_over(folders).into_iter().filter(own) {
+        let _ = done(Command::new("umount").arg(folder.path().join("bpf")));
+        let _ = fs::remove_dir_all(folder.path());
+    }
+}
+
+fn left_over(place: &Path) -> Vec<fs::DirEntry> {
+    let entries = fs::read_dir(place).into_iter().flatten().flatten();
+    entries.filter(|entry| is_left_over(&entry.file_name().to_string_lossy())).collect()
+}
+
+fn is_left_over(name: &str) -> bool {
+    let number = name.strip_prefix("enforcer-drill-").and_then(|rest| rest.split('-').next());
+    number
+        .and_then(|number| number.parse::<u32>().ok())
+        .is_some_and(|number| !Path::new(&format!("/proc/{number}")).exists())
 }
 
 /// Customers that have an address.

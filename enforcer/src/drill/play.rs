@@ -44,6 +44,8 @@ pub trait Outside {
     fn findings(&self, socket: &Path) -> Option<Vec<FindingReport>>;
     /// The wall clock, which is the agent's, too.
     fn now(&self) -> Moment;
+    /// Somebody wants it to end.
+    fn is_stopped(&self) -> bool;
 }
 
 /// Plays it in an empty folder.
@@ -57,7 +59,7 @@ pub fn play(drill: &Drill, folder: &Path, outside: &impl Outside) -> io::Result<
         let counts = Arc::clone(&counts);
         lab.among_people(move || be_customer(person, &counts))?;
     }
-    until("customers are served", || counts.asked.load(Ordering::Relaxed) >= WARM)?;
+    until(outside, "customers are served", || counts.asked.load(Ordering::Relaxed) >= WARM)?;
     let outcome = attack(drill, &lab, &counts, outside);
     counts.over.store(true, Ordering::Relaxed);
     outcome
@@ -76,7 +78,7 @@ fn await_agent(lab: &mut Lab, outside: &impl Outside) -> io::Result<()> {
         if let Some(words) = lab.has_ended() {
             return Err(io::Error::other(format!("the agent of the drill ended: {words}")));
         }
-        late(begun, "the agent of the drill answers")?;
+        rest(outside, begun, "the agent of the drill answers")?;
     }
     Ok(())
 }
@@ -107,6 +109,7 @@ fn attack(drill: &Drill, lab: &Lab, counts: &Counts, outside: &impl Outside) -> 
         if ours.any(|one| one.decision.is_some()) {
             decided.get_or_insert_with(|| begun.elapsed());
         }
+        stop_if_asked(outside)?;
         std::thread::sleep(LOOK);
     }
 
@@ -139,19 +142,24 @@ fn be_attacker(request: fn(u64) -> super::people::Request, begun: Instant) -> At
     Attack { served, refused: None }
 }
 
-fn until(what: &str, holds: impl Fn() -> bool) -> io::Result<()> {
+fn until(outside: &impl Outside, what: &str, holds: impl Fn() -> bool) -> io::Result<()> {
     let begun = Instant::now();
     while !holds() {
-        late(begun, what)?;
+        rest(outside, begun, what)?;
     }
     Ok(())
 }
 
 /// A short rest, or an error when it is too late for one.
-fn late(begun: Instant, what: &str) -> io::Result<()> {
+fn rest(outside: &impl Outside, begun: Instant, what: &str) -> io::Result<()> {
+    stop_if_asked(outside)?;
     if begun.elapsed() >= PATIENCE {
         return Err(io::Error::other(format!("not within {} s: {what}", PATIENCE.as_secs())));
     }
     std::thread::sleep(LOOK);
     Ok(())
+}
+
+fn stop_if_asked(outside: &impl Outside) -> io::Result<()> {
+    if outside.is_stopped() { Err(io::Error::new(io::ErrorKind::Interrupted, "it was stopped")) } else { Ok(()) }
 }
