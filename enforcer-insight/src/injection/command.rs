@@ -42,7 +42,7 @@ fn shell(reading: &[u8], evidence: &mut Evidence) {
         let fenced = fenced && reading.get(at) == Some(&b'`');
         let named = at == 0 && reading.first() == Some(&b'/') && !reading.contains(&b' ');
         let quoted = named || fenced && is_spoken_around(reading, at);
-        let piped = reading.get(at).is_some_and(|sign| b"|;&".contains(sign)) && is_line(before);
+        let piped = reading.get(at).is_some_and(|sign| b"|;&$".contains(sign)) && is_line(before);
         let spoken = quoted
             || piped
             || is_shown(reading, at)
@@ -72,7 +72,8 @@ fn end_rule(reading: &[u8], listed: bool, evidence: &mut Evidence) {
         matches!(reading.get(at), Some(b';' | b'|')) && reading.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
     let fenced = reading.get(at) == Some(&b'`') && is_spoken_around(reading, at);
     let named = joined && tight;
-    if !(named || fenced || is_shown(reading, at) || prose(before) >= 2 || words(before) >= 3) {
+    let inside = reading.get(at) == Some(&b'$') && is_line(before);
+    if !(named || inside || fenced || is_shown(reading, at) || prose(before) >= 2 || words(before) >= 3) {
         evidence.add("command-at-end", 66, reading, at);
     }
 }

@@ -12,6 +12,7 @@ mod clean_awkward;
 mod clean_held;
 mod grammar;
 mod place;
+mod set;
 
 use std::collections::BTreeMap;
 
