@@ -6,7 +6,7 @@
 //! center.db       revisions, audit log, hosts, digests of tokens      server.pem, server.key   who the center is to hosts
 //! events.db       events of hosts, cursors of exports                 exports.toml             where events go
 //! signing.key     signs revisions                                     ca.pem, ca.key           issues the hosts' certificates
-//! identity.key    digests identities, the same on every host
+//! identity.key    digests identities, the same on every host      approvals.toml           which changes need two people
 //! snapshot        the latest whole policy: may be missing, then a start takes longer
 //! ```
 use std::fs::{self, OpenOptions};
@@ -54,6 +54,11 @@ impl Folder {
     /// Where events go; there need not be one.
     pub fn exports(&self) -> PathBuf {
         self.path("exports.toml")
+    }
+
+    /// Which changes need a second person; there need not be one.
+    pub fn approvals(&self) -> PathBuf {
+        self.path("approvals.toml")
     }
 
     /// What signs revisions.

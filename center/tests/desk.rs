@@ -25,7 +25,11 @@ fn replica(desk: &Desk) -> Replica {
 }
 
 fn by() -> Signature {
-    Signature { author: "ada".to_owned(), approver: None, comment: "test".to_owned() }
+    person("ada", "00000001")
+}
+
+fn person(name: &str, token: &str) -> Signature {
+    Signature { author: name.to_owned(), token: token.to_owned(), approval: None, comment: "test".to_owned() }
 }
 
 fn block(address: &str, seconds: u64) -> (Order, Vec<String>) {

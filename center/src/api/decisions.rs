@@ -20,6 +20,7 @@ use super::Center;
 use super::people::Person;
 use super::policy::{Force, guard};
 use super::problem::{Answer, Asked, Placed, Problem, Sent, body};
+use super::proposals::Made;
 use crate::clock;
 use crate::desk::Desk;
 use crate::serve::Peer;
@@ -61,7 +62,7 @@ struct Shown {
 #[derive(Serialize)]
 struct Decided {
     revision: u64,
-    decision: Shown,
+    decision: Option<Shown>,
 }
 
 /// `{"decisions": [...], "comment": "..."}`
@@ -128,8 +129,9 @@ pub(super) async fn decide(
         let asked: Wanted = body(&body_of)?;
         let comment = asked.reason.clone();
         let decided = decided(vec![asked], desk, person, &peer, &force, &comment)?;
-        let entry = decided.first().ok_or_else(|| Problem::internal("nothing was decided"))?;
-        Ok(Decided { revision: desk.known().number, decision: Shown::of(entry) })
+        let revision = desk.known().number;
+        // One order makes one decision.
+        Ok(decided.map(|decided| Decided { revision, decision: decided.first().map(|entry| Shown::of(entry)) }))
     };
     center.work(move |desk, _| once(desk, &headers, &bytes, decide)).await
 }
@@ -149,7 +151,7 @@ pub(super) async fn decide_many(
             return Err(Problem::bad("one to 100,000 decisions can be made at once", "send them in parts"));
         }
         let decided = decided(decisions, desk, person, &peer, &force, &comment)?;
-        Ok(DecidedMany { revision: desk.known().number, decisions: decided.len() })
+        Ok(decided.map(|decided| DecidedMany { revision: desk.known().number, decisions: decided.len() }))
     };
     center.work(move |desk, _| once(desk, &headers, &bytes, decide)).await
 }
@@ -159,7 +161,7 @@ fn once<T: Serialize>(
     desk: &mut Desk,
     headers: &HeaderMap,
     bytes: &[u8],
-    decide: impl FnOnce(&mut Desk, &Person) -> Result<T, Problem>,
+    decide: impl FnOnce(&mut Desk, &Person) -> Result<Made<T>, Problem>,
 ) -> Result<Answer, Problem> {
     let person = Person::operator(headers, desk)?;
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
@@ -173,11 +175,14 @@ fn once<T: Serialize>(
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
         return Ok(Answer::with(status, reply));
     }
-    let reply = serde_json::to_string(&decide(desk, &person)?).unwrap_or_default();
+    let (status, reply) = match decide(desk, &person)? {
+        Made::Now(done) => (StatusCode::CREATED, serde_json::to_string(&done).unwrap_or_default()),
+        Made::Later(reply) => (StatusCode::ACCEPTED, reply),
+    };
     if let Some(key) = key {
-        desk.store().keep_reply(&person.name, key, &request, StatusCode::CREATED.as_u16(), &reply)?;
+        desk.store().keep_reply(&person.name, key, &request, status.as_u16(), &reply)?;
     }
-    Ok(Answer::with(StatusCode::CREATED, reply).tagged(desk.known().number))
+    Ok(Answer::with(status, reply).tagged(desk.known().number))
 }
 
 /// Makes decisions of what is wanted.
@@ -188,12 +193,12 @@ fn decided(
     peer: &Peer,
     force: &Force,
     comment: &str,
-) -> Result<Vec<Arc<Entry>>, Problem> {
+) -> Result<Made<Vec<Arc<Entry>>>, Problem> {
     let orders = wanted.into_iter().map(|one| one.order(desk, person)).collect::<Result<Vec<_>, _>>()?;
     // Only these can cut somebody off; the others need not ask all hosts what they depend on.
     let drops = |(order, _): &(Order, _)| order.action == Action::Drop && order.subject.network().is_some();
     let guard = if orders.iter().any(drops) { guard(desk, peer)? } else { Guard::default() };
-    Ok(desk.decide(orders, &guard, force.is_on(), &person.signs(comment))?)
+    Made::of(desk.decide(orders, &guard, force.is_on(), &person.signs(comment)))
 }
 
 pub(super) async fn end(
@@ -203,10 +208,12 @@ pub(super) async fn end(
 ) -> Result<Answer, Problem> {
     let end = move |desk: &mut Desk, _: &Center| {
         let person = Person::operator(&headers, desk)?;
-        let ended = desk.end(id(&text)?, &person.signs("ended"))?;
-        let entry = ended.ok_or_else(|| Problem::not_found("there is no decision of this id"))?;
+        let ended = match Made::of(desk.end(id(&text)?, &person.signs("ended")))? {
+            Made::Now(ended) => ended.ok_or_else(|| Problem::not_found("there is no decision of this id"))?,
+            Made::Later(reply) => return Ok(Answer::with(StatusCode::ACCEPTED, reply)),
+        };
         let revision = desk.known().number;
-        Ok(Answer::json(&Decided { revision, decision: Shown::of(&entry) }).tagged(revision))
+        Ok(Answer::json(&Decided { revision, decision: Some(Shown::of(&ended)) }).tagged(revision))
     };
     center.work(end).await
 }

@@ -16,6 +16,7 @@ mod openapi;
 mod people;
 mod policy;
 mod problem;
+mod proposals;
 mod revisions;
 mod routes;
 

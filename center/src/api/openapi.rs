@@ -11,6 +11,7 @@ use super::Center;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
     Anybody,
+    Approver,
     Host,
     Operator,
     Person,
@@ -152,6 +153,9 @@ impl Operation {
             Gives::Made(schema) => json!({"201": content("application/json", reference(schema))}),
             Gives::Text(kind) => json!({"200": content(kind, json!({"type": "string"}))}),
         };
+        if self.who == Who::Operator && matches!(self.gives, Gives::Json(_) | Gives::Made(_)) {
+            responses["202"] = content("application/json", reference("Waits"));
+        }
         responses["default"] = json!({"$ref": "#/components/responses/Problem"});
         responses
     }
@@ -160,7 +164,7 @@ impl Operation {
         match self.who {
             Who::Anybody => json!([]),
             Who::Host => json!([{"certificate": []}]),
-            Who::Operator | Who::Person => json!([{"token": []}]),
+            Who::Approver | Who::Operator | Who::Person => json!([{"token": []}]),
         }
     }
 }

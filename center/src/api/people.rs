@@ -11,6 +11,8 @@ use crate::store::Role;
 /// Somebody with a token.
 #[derive(Clone, Debug)]
 pub(super) struct Person {
+    /// The id of their token.
+    id: String,
     pub(super) name: String,
     pub(super) role: Role,
 }
@@ -21,7 +23,7 @@ impl Person {
         let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let text = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Problem::stranger)?;
         let token = desk.store().token(text.trim())?.ok_or_else(Problem::stranger)?;
-        Ok(Self { name: token.name, role: token.role })
+        Ok(Self { id: token.id, name: token.name, role: token.role })
     }
 
     /// Somebody who may change policy.
@@ -37,8 +39,23 @@ impl Person {
         }
     }
 
+    /// Somebody who may stand for changes of others.
+    pub(super) fn approver(headers: &HeaderMap, desk: &mut Desk) -> Result<Self, Problem> {
+        let person = Self::of(headers, desk)?;
+        match person.role {
+            Role::Approver => Ok(person),
+            Role::Operator | Role::Viewer => {
+                Err(Problem::forbidden(format!("{} is a {}; only approvers approve", person.name, person.role.name())))
+            }
+        }
+    }
+
     /// What they sign with.
     pub(super) fn signs(&self, comment: &str) -> Signature {
-        Signature { author: self.name.clone(), approver: None, comment: comment.to_owned() }
+        let comment: String = comment.chars().take(COMMENT).collect();
+        Signature { author: self.name.clone(), token: self.id.clone(), approval: None, comment }
     }
 }
+
+/// Letters of a comment; what is longer is cut.
+const COMMENT: usize = 1024;

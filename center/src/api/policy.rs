@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Center;
 use super::people::Person;
 use super::problem::{Answer, Asked, Placed, Problem, Sent, body};
+use super::proposals::Made;
 use crate::desk::{Desk, DeskError, Signature};
 use crate::serve::Peer;
 
@@ -102,8 +103,7 @@ pub(super) async fn plan(
         let content = meant(desk, body(&bytes)?, &person)?;
         let guard = guard(desk, &peer)?;
         let plan = Plan::between(desk.content(), &content, &guard);
-        let revision = desk.known().number;
-        Ok(Answer::json(&Planned { revision, plan: &plan }).tagged(revision))
+        Ok(planned(desk, &plan))
     };
     center.work(plan).await
 }
@@ -122,12 +122,11 @@ pub(super) async fn apply(
         let signature = person.signs(&files.comment);
         let content = meant(desk, files, &person)?;
         let guard = guard(desk, &peer)?;
-        let plan = match manner.confirm_within {
-            Some(seconds) => desk.try_out(&content, &guard, Duration::from_secs(seconds.into()), &signature)?,
-            None => desk.replace(&content, &guard, manner.force, &signature)?,
-        };
-        let revision = desk.known().number;
-        Ok(Answer::json(&Planned { revision, plan: &plan }).tagged(revision))
+        let made = Made::of(match manner.confirm_within {
+            Some(seconds) => desk.try_out(&content, &guard, Duration::from_secs(seconds.into()), &signature),
+            None => desk.replace(&content, &guard, manner.force, &signature),
+        })?;
+        Ok(made.answer(|plan| planned(desk, &plan)))
     };
     center.work(apply).await
 }
@@ -157,13 +156,19 @@ async fn end(
 ) -> Result<Answer, Problem> {
     let end = move |desk: &mut Desk, _: &Center| {
         let person = Person::operator(&headers, desk)?;
-        let revision = how(desk, &person.signs(&comment(&bytes)?))?;
-        Ok(Answer::json(&serde_json::json!({ "revision": revision })).tagged(revision))
+        let made = Made::of(how(desk, &person.signs(&comment(&bytes)?)))?;
+        Ok(made.answer(|revision| Answer::json(&serde_json::json!({ "revision": revision })).tagged(revision)))
     };
     center.work(end).await
 }
 
-fn comment(bytes: &Bytes) -> Result<String, Problem> {
+fn planned(desk: &Desk, plan: &Plan) -> Answer {
+    let revision = desk.known().number;
+    Answer::json(&Planned { revision, plan }).tagged(revision)
+}
+
+/// The comment of a body that may be left out.
+pub(super) fn comment(bytes: &Bytes) -> Result<String, Problem> {
     let given: Option<Comment> = if bytes.is_empty() { None } else { body(bytes)? };
     Ok(given.unwrap_or_default().comment)
 }
@@ -182,9 +187,8 @@ pub(super) async fn roll_back(
         let given = comment(&bytes)?;
         let why = if given.is_empty() { format!("back to revision {number}") } else { given };
         let guard = guard(desk, &peer)?;
-        let plan = desk.roll_back(number, &guard, force.is_on(), &person.signs(&why))?;
-        let revision = desk.known().number;
-        Ok(Answer::json(&Planned { revision, plan: &plan }).tagged(revision))
+        let made = Made::of(desk.roll_back(number, &guard, force.is_on(), &person.signs(&why)))?;
+        Ok(made.answer(|plan| planned(desk, &plan)))
     };
     center.work(roll_back).await
 }

@@ -121,6 +121,21 @@ impl From<DeskError> for Problem {
                 let mend = "see GET /v1/health; POST /v1/policy/confirm or DELETE /v1/policy/trial ends a trial";
                 Self::conflict(error.to_string(), mend)
             }
+            DeskError::Proposed(_) => Self::conflict(error.to_string(), "see GET /v1/policy/proposals"),
+            DeskError::ManyWait(_) => {
+                Self::conflict(error.to_string(), "approve or reject some: enforcer policy proposals")
+            }
+            DeskError::NoProposal(_) => {
+                let mend = "see enforcer policy proposals; what became of it stands in the audit log";
+                Self { mend: mend.to_owned(), ..Self::not_found(error.to_string()) }
+            }
+            DeskError::NotTheirs(_) | DeskError::SamePerson(_) => {
+                let mend = "ask somebody else with the role approver";
+                Self { mend: mend.to_owned(), ..Self::forbidden(error.to_string()) }
+            }
+            DeskError::Stale(..) => {
+                Self::conflict(error.to_string(), "reject it, and have it made anew on the present policy")
+            }
             DeskError::Failed(error) => error.into(),
         }
     }

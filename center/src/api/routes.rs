@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::openapi::{Api, Asks, Gives, Operation, Says, Who};
 use super::problem::{Answer, Problem};
-use super::{Center, agents, audit, decisions, events, exports, health, hosts, metrics, policy, revisions};
+use super::{Center, agents, audit, decisions, events, exports, health, hosts, metrics, policy, proposals, revisions};
 
 /// Bytes of a request's body.
 const BODY: usize = 32 << 20;
@@ -34,7 +34,7 @@ pub(crate) fn router(center: Center) -> Router {
 
 /// What is at every path.
 pub(super) fn described() -> (Router<Center>, Value) {
-    for_hosts(for_decisions(for_policy(for_readers(Api::new())))).done()
+    for_hosts(for_decisions(for_proposals(for_policy(for_readers(Api::new()))))).done()
 }
 
 /// An operation of a person who reads.
@@ -125,6 +125,23 @@ fn for_policy(api: Api) -> Api {
             "/revisions/{number}/rollback",
             post(policy::roll_back),
             changes("rollBack", "What this revision said, as a new one", &[FORCE], comment, planned),
+        )
+}
+
+fn for_proposals(api: Api) -> Api {
+    const ONE: &str = "/policy/proposals/{number}";
+    let comment = Says::Perhaps("Comment");
+    let approve = changes("approve", "Stand for a change of somebody else", &[], comment, Gives::Json("Revision"));
+    let reject = changes("reject", "It is not to be, or the author takes it back", &[], comment, Gives::Nothing);
+    let all = reads("proposals", "What waits for a second person", &[], Gives::Json("Proposals"));
+    api.route("get", "/policy/proposals", get(proposals::list), all)
+        .route("get", ONE, get(proposals::look), reads("proposal", "One, with its plan", &[], Gives::Json("Looked")))
+        .route("delete", ONE, delete(proposals::reject), Operation { who: Who::Person, ..reject })
+        .route(
+            "post",
+            "/policy/proposals/{number}/approve",
+            post(proposals::approve),
+            Operation { who: Who::Approver, ..approve },
         )
 }
 

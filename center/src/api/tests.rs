@@ -10,12 +10,14 @@ use serde_json::Value;
 use super::routes::described;
 use super::*;
 use crate::folder::Folder;
+use crate::rules::Rules;
 use crate::serve::Peer;
 use crate::store::{Role, Store};
 
 struct Lab {
     router: axum::Router,
     token: String,
+    approver: String,
     _folder: tempfile::TempDir,
 }
 
@@ -27,17 +29,23 @@ struct Said {
 
 impl Lab {
     fn new() -> Self {
+        Self::under("")
+    }
+
+    /// With these rules on who may change what alone.
+    fn under(rules: &str) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::at(&temporary.path().join("center"));
         folder.create().unwrap();
         Authority::create(&folder, &["localhost".to_owned()]).unwrap();
         let mut store = Store::open(&folder.store()).unwrap();
         let token = store.add_token("ada", Role::Operator, None, "test").unwrap();
+        let approver = store.add_token("bea", Role::Approver, None, "test").unwrap();
         let (key, digits) = folder.identity_key().unwrap();
-        let desk = Desk::open(store, folder.signer().unwrap(), key).unwrap();
+        let desk = Desk::open(store, folder.signer().unwrap(), key).unwrap().with_rules(Rules::parse(rules).unwrap());
         let center = Center::new(desk, Authority::open(&folder).unwrap(), digits, &folder.events()).unwrap();
         let peer = Peer { address: [192, 0, 2, 1].into(), certificate: None };
-        Self { router: router(center).layer(Extension(peer)), token, _folder: temporary }
+        Self { router: router(center).layer(Extension(peer)), token, approver, _folder: temporary }
     }
 
     async fn ask(&self, method: &str, path: &str, token: Option<&str>, body: impl Into<Body>) -> Said {
@@ -138,4 +146,28 @@ async fn the_document_is_served_to_anybody() {
     let said = lab.ask("GET", "/v1/openapi.json", None, "").await;
     assert_eq!((said.status, said.kind.as_str()), (StatusCode::OK, "application/json"));
     assert_eq!(serde_json::from_slice::<Value>(&said.body).unwrap(), described().1);
+}
+
+#[tokio::test]
+async fn a_proposal_is_answered_as_such_and_only_an_approver_makes_it_so() {
+    let lab = Lab::under("second_person = [\"wide\"]\n");
+    let (ada, bea) = (Some(lab.token.as_str()), Some(lab.approver.as_str()));
+    let wide = r#"{"kind": "ip", "value": "198.51.0.0/16", "action": "drop", "seconds": 60}"#;
+    let waits = lab.ask("POST", "/v1/decisions", ada, wide).await;
+    assert_eq!(waits.status, StatusCode::ACCEPTED);
+    let waits: Value = serde_json::from_slice(&waits.body).unwrap();
+    assert_eq!((&waits["proposal"]["id"], &waits["proposal"]["way"]), (&Value::from(1), &Value::from("decided")));
+    let look = lab.ask("GET", "/v1/policy/proposals/1", bea, "").await;
+    let look: Value = serde_json::from_slice(&look.body).unwrap();
+    assert_eq!(look["plan"]["counts"]["added"], 1, "{look}");
+    for (path, token, status) in [("1/approve", ada, 403), ("1/approve", None, 401), ("2/approve", bea, 404)] {
+        let said = lab.ask("POST", &format!("/v1/policy/proposals/{path}"), token, "").await;
+        assert_eq!(said.status, status, "{path}");
+        said.is_problem();
+    }
+    let approved = lab.ask("POST", "/v1/policy/proposals/1/approve", bea, r#"{"comment": "yes"}"#).await;
+    assert_eq!((approved.status, &approved.body[..]), (StatusCode::OK, &b"{\"revision\":1}"[..]));
+    let again = lab.ask("POST", "/v1/decisions", ada, wide.replace("51", "18")).await;
+    assert_eq!(again.status, StatusCode::ACCEPTED);
+    assert_eq!(lab.ask("DELETE", "/v1/policy/proposals/2", ada, "").await.status, StatusCode::NO_CONTENT);
 }

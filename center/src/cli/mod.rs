@@ -20,6 +20,7 @@ use crate::api::{Center, compared, router, watch_trials};
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::folder::Folder;
+use crate::rules::Rules;
 use crate::store::{Enrolment, Store};
 use crate::{clock, export, serve};
 use args::{AuditCommand, Cli, Command, Format, HostsCommand, TokenCommand};
@@ -81,9 +82,12 @@ fn run(folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Result<ExitCode
         .unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
     let tls = serve::tls(folder)?;
-    let exports = export::read(&folder.exports())?;
+    let (exports, rules) = (export::read(&folder.exports())?, Rules::read(&folder.approvals())?);
     let (key, digits) = folder.identity_key()?;
-    let desk = Desk::open(open(folder)?, folder.signer()?, key)?;
+    for class in rules.required() {
+        tracing::info!(class = class.name(), "such changes need a second person");
+    }
+    let desk = Desk::open(open(folder)?, folder.signer()?, key)?.with_rules(rules);
     let revision = desk.known().number;
     let center = Center::new(desk, Authority::open(folder)?, digits, &folder.events())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -4,8 +4,10 @@
 //! kept and signed, or it has not happened.
 //!
 //! What a change costs depends on the change, not on what is held: whatever looks at everything happens elsewhere ([`take_snapshot`]).
+mod change;
 mod deliveries;
 mod index;
+mod proposals;
 mod snapshot;
 mod trial;
 
@@ -16,15 +18,17 @@ use std::time::Duration;
 use anyhow::Context as _;
 use enforcer_common::SipKey;
 use enforcer_policy::document::Document;
-use enforcer_policy::plan::{Guard, Plan};
+use enforcer_policy::plan::{Guard, Lockout, Plan};
 use enforcer_policy::revision::{Content, Delta, Digest, EVERYONE, Entry, Head, Known, MOST_DECISIONS, Signed, Signer};
 use enforcer_policy::{DecisionId, Moment, Order, Refusal, Scope, Subject};
 
-use crate::store::{Row, Store};
+use crate::rules::Rules;
+use crate::store::{Along, Row, Store};
 use crate::{clock, secret};
 use deliveries::Deliveries;
 pub use deliveries::News;
 use index::{Drawn, Index};
+pub use proposals::{Proposal, Way};
 pub use snapshot::take_snapshot;
 
 /// A new revision lasts this long unknown to a host; then the host takes it for a replay.
@@ -37,10 +41,28 @@ const SPAN: u64 = 1000;
 pub struct Signature {
     /// Who made it.
     pub author: String,
+    /// The id of that person's token; none has the center itself.
+    pub token: String,
     /// Who else stands for it.
-    pub approver: Option<String>,
+    pub approval: Option<Approval>,
     /// Why.
     pub comment: String,
+}
+
+/// A second person's word.
+#[derive(Clone, Debug)]
+pub struct Approval {
+    /// Whose.
+    pub who: String,
+    /// For which proposal; 0 for a trial that was approved when it began.
+    pub proposal: u64,
+}
+
+impl Signature {
+    /// What the center does by itself.
+    pub(crate) fn center(comment: String) -> Self {
+        Self { author: "center".to_owned(), token: String::new(), approval: None, comment }
+    }
 }
 
 /// Why a change is not made.
@@ -58,6 +80,24 @@ pub enum DeskError {
     /// A policy is on trial, or none is.
     #[error("{0}")]
     Trial(String),
+    /// It waits for a second person.
+    #[error("proposal {} waits for a second person", .0.id)]
+    Proposed(Box<Proposal>),
+    /// As many wait as may.
+    #[error("{0} proposals wait already")]
+    ManyWait(u64),
+    /// There is no such proposal.
+    #[error("no proposal {0} is open")]
+    NoProposal(u64),
+    /// A proposal of somebody else.
+    #[error("the proposal is {0}'s")]
+    NotTheirs(String),
+    /// Nobody is a second person beside themselves.
+    #[error("{0} has made this proposal, and somebody else must approve it")]
+    SamePerson(String),
+    /// The policy has changed under a proposal.
+    #[error("proposal {0} is stale: {1}")]
+    Stale(u64, String),
     /// The center itself fails.
     #[error("{0:#}")]
     Failed(#[from] anyhow::Error),
@@ -68,6 +108,7 @@ pub struct Desk {
     signer: Arc<Signer>,
     key: SipKey,
     store: Store,
+    rules: Rules,
     number: u64,
     hash: Digest,
     /// The revision before the present one.
@@ -95,6 +136,7 @@ impl Desk {
             signer: Arc::new(signer),
             key,
             store,
+            rules: Rules::default(),
             number: 0,
             hash: Digest::default(),
             before: Known::default(),
@@ -196,15 +238,24 @@ impl Desk {
         forced: bool,
         by: &Signature,
     ) -> Result<Plan, DeskError> {
+        self.replace_by(&Way::Applied, content, guard, forced, by)
+    }
+
+    fn replace_by(
+        &mut self,
+        way: &Way,
+        content: &Content,
+        guard: &Guard,
+        forced: bool,
+        by: &Signature,
+    ) -> Result<Plan, DeskError> {
         self.no_trial()?;
         let plan = Plan::between(&self.content, content, guard);
-        if let Some(first) = plan.lockouts.first().filter(|_| !forced) {
-            return Err(DeskError::Lockout(format!("{} ({})", first.address, first.whose)));
-        }
+        not_cut_off(&plan.lockouts, forced)?;
         let delta = self.content.delta_to(content);
         if !delta.is_empty() {
-            let counts = plan.counts;
-            let detail = format!("{} added, {} changed, {} removed", counts.added, counts.changed, counts.removed);
+            let detail = counted(&plan);
+            self.clear(way, !plan.lockouts.is_empty(), &delta, by, &detail)?;
             self.publish(delta, by, "policy applied", &detail)?;
         }
         Ok(plan)
@@ -231,19 +282,20 @@ impl Desk {
         }
         let entries: Vec<Arc<Entry>> = entries.into_values().collect();
         let hit = guard.hit(entries.iter().map(|entry| &entry.decision), &self.content);
-        if let Some(first) = hit.first().filter(|_| !forced) {
-            return Err(DeskError::Lockout(format!("{} ({})", first.address, first.whose)));
-        }
+        not_cut_off(&hit, forced)?;
         let detail = entries.first().map_or_else(String::new, |entry| told(entry, entries.len()));
-        self.publish(Delta { put: entries.clone(), ..Delta::default() }, by, "decided", &detail)?;
+        let delta = Delta { put: entries.clone(), ..Delta::default() };
+        self.clear(&Way::Decided, !hit.is_empty(), &delta, by, &detail)?;
+        self.publish(delta, by, "decided", &detail)?;
         Ok(entries)
     }
 
     /// Ends a decision; none when there is none of this id.
     pub fn end(&mut self, id: DecisionId, by: &Signature) -> Result<Option<Arc<Entry>>, DeskError> {
         let Some(entry) = self.content.entry(id).cloned() else { return Ok(None) };
-        let detail = told(&entry, 1);
-        self.publish(Delta { remove: vec![id], ..Delta::default() }, by, "ended", &detail)?;
+        let (detail, delta) = (told(&entry, 1), Delta { remove: vec![id], ..Delta::default() });
+        self.clear(&Way::Ended, false, &delta, by, &detail)?;
+        self.publish(delta, by, "ended", &detail)?;
         Ok(Some(entry))
     }
 
@@ -275,17 +327,17 @@ impl Desk {
 
     /// Signs, keeps, and only then believes. Decisions whose end has come go with the next change.
     fn publish(&mut self, delta: Delta, by: &Signature, what: &str, detail: &str) -> Result<(), DeskError> {
-        self.publish_and(delta, by, what, detail, false)
+        self.publish_and(delta, by, what, detail, Vec::new())
     }
 
-    /// The same; with `ends_trial` the trial is over with it, or both have not happened.
+    /// The same; what goes along with it happens with it, or both have not happened.
     fn publish_and(
         &mut self,
         mut delta: Delta,
         by: &Signature,
         what: &str,
         detail: &str,
-        ends_trial: bool,
+        mut along: Vec<Along>,
     ) -> Result<(), DeskError> {
         let now = clock::now();
         let named: std::collections::HashSet<_> =
@@ -297,7 +349,9 @@ impl Desk {
             self.content.apply(undo);
             return Err(DeskError::Full(wanted));
         }
-        match self.keep(&delta, by, now, (what, detail, ends_trial)) {
+        let approved = |by: &Approval| Along::Approved { proposal: by.proposal, who: by.who.clone() };
+        along.extend(by.approval.as_ref().map(approved));
+        match self.keep(&delta, by, now, (what, detail, &along)) {
             Ok(signed) => {
                 self.before = self.known();
                 self.number += 1;
@@ -318,7 +372,7 @@ impl Desk {
         delta: &Delta,
         by: &Signature,
         made: Moment,
-        (what, detail, ends_trial): (&str, &str, bool),
+        (what, detail, along): (&str, &str, &[Along]),
     ) -> anyhow::Result<Signed> {
         let number = self.number + 1;
         let ancestor = match Head::ancestor_of(number) {
@@ -330,7 +384,7 @@ impl Desk {
             previous: self.hash,
             ancestor,
             author: by.author.clone(),
-            approver: by.approver.clone(),
+            approver: by.approval.as_ref().map(|approval| approval.who.clone()),
             comment: by.comment.clone(),
             made,
             not_after: made.plus(LIFE),
@@ -341,7 +395,7 @@ impl Desk {
         let signed = head.sign(&self.signer)?;
         let (packed, plain) = delta.pack()?;
         let row = Row { number, head: signed.bytes().to_vec(), delta: packed, plain };
-        self.store.publish(&row, &by.author, what, &format!("revision {number}: {detail}"), ends_trial)?;
+        self.store.publish(&row, &by.author, what, &format!("revision {number}: {detail}"), along)?;
         Ok(signed)
     }
 
@@ -356,6 +410,20 @@ impl Desk {
 pub fn is_ours(store: &Store, known: Known) -> anyhow::Result<bool> {
     let head = store.head(known.number)?;
     Ok(known.number == 0 || head.is_some_and(|head| Signed::from_bytes(head).hash() == known.hash))
+}
+
+/// Nobody whom no decision should is cut off, or that is meant.
+fn not_cut_off(lockouts: &[Lockout], forced: bool) -> Result<(), DeskError> {
+    match lockouts.first() {
+        Some(first) if !forced => Err(DeskError::Lockout(format!("{} ({})", first.address, first.whose))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A plan for the audit log.
+fn counted(plan: &Plan) -> String {
+    let counts = plan.counts;
+    format!("{} added, {} changed, {} removed", counts.added, counts.changed, counts.removed)
 }
 
 /// A decision for the audit log; tokens are masked.

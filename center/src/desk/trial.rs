@@ -15,9 +15,10 @@ use enforcer_policy::Moment;
 use enforcer_policy::plan::{Guard, Plan};
 use enforcer_policy::revision::{Content, Delta, Entry};
 
-use super::{Desk, DeskError, Signature};
+use super::proposals::{Way, is_same};
+use super::{Approval, Desk, DeskError, Signature};
 use crate::clock;
-use crate::store::TrialRow;
+use crate::store::{Along, TrialRow};
 
 /// Shorter than a host may need to hear of the confirmation, or longer than anybody watches, makes no sense.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -39,15 +40,18 @@ impl Desk {
         self.no_trial()?;
         let plan = Plan::between(&self.content, wanted, guard);
         let until = clock::now().plus(time);
-        let delta = self.content.delta_to(&self.during(wanted, until));
-        if delta.is_empty() && self.content.delta_to(wanted).is_empty() {
+        let (delta, whole) = (self.content.delta_to(&self.during(wanted, until)), self.content.delta_to(wanted));
+        if delta.is_empty() && whole.is_empty() {
             return Ok(plan);
         }
+        let way = Way::OnTrial { seconds: time.as_secs() };
+        self.clear(&way, !plan.lockouts.is_empty(), &whole, by, &super::counted(&plan))?;
         let (mut content, before) = (self.content.clone(), self.content.clone());
         content.apply(delta.clone());
         let pack = |delta: &Delta| delta.pack().context("the trial");
         let (confirm, undo) = (pack(&content.delta_to(wanted))?, pack(&content.delta_to(&before))?);
-        let row = TrialRow { revision: self.number + 1, until, confirm, undo, who: by.author.clone() };
+        let (who, approver) = (by.author.clone(), by.approval.as_ref().map(|approval| approval.who.clone()));
+        let row = TrialRow { revision: self.number + 1, until, confirm, undo, who, approver };
         // Kept first: a trial without its end would be for ever.
         self.store.keep_trial(&row).context("the trial")?;
         let published = self.publish(delta, by, "policy on trial", &format!("until {}", until.0));
@@ -78,8 +82,7 @@ impl Desk {
         let lapsed = self.store.trial().context("the trial")?.is_some_and(|row| row.until <= clock::now());
         if lapsed {
             let comment = "nobody confirmed it in time".to_owned();
-            let by = Signature { author: "center".to_owned(), approver: None, comment };
-            self.end_trial(false, &by, "trial lapsed")?;
+            self.end_trial(false, &Signature::center(comment), "trial lapsed")?;
         }
         Ok(lapsed)
     }
@@ -90,7 +93,7 @@ impl Desk {
             return Err(DeskError::Trial(format!("there are revisions 1 to {}, and no {number}", self.number)));
         }
         let content = self.content_at(number)?;
-        self.replace(&content, guard, forced, by)
+        self.replace_by(&Way::RolledBack { revision: number }, &content, guard, forced, by)
     }
 
     /// While one policy is on trial, nobody can say what another would be undone to.
@@ -108,10 +111,15 @@ impl Desk {
         if confirmed && row.until <= clock::now() {
             return Err(DeskError::Trial("the trial is over: hosts have undone it".to_owned()));
         }
-        let (body, plain) = if confirmed { row.confirm } else { row.undo };
-        let delta = Delta::unpack(&body, plain).context("the trial is damaged")?;
+        let (body, plain) = if confirmed { &row.confirm } else { &row.undo };
+        let delta = Delta::unpack(body, *plain).context("the trial is damaged")?;
+        let (mut by, detail) = (by.clone(), format!("of revision {}", row.revision));
+        if confirmed {
+            by = by.with(&row);
+            self.clear(&Way::TrialConfirmed { revision: row.revision }, false, &delta, &by, &detail)?;
+        }
         // A trial that outlived its confirmation would undo it.
-        self.publish_and(delta, by, what, &format!("of revision {}", row.revision), true)?;
+        self.publish_and(delta, &by, what, &detail, vec![Along::EndsTrial])?;
         Ok(self.number)
     }
 
@@ -148,5 +156,18 @@ impl Desk {
         let head = self.head(number)?.open(&self.signer.public()).context("the revision is not this center's")?;
         anyhow::ensure!(head.content == content.digest(), "the store does not hold what revision {number} says");
         Ok(content)
+    }
+}
+
+impl Signature {
+    /// Two people stood for the trial when it began: who confirms it needs nobody else.
+    fn with(mut self, row: &TrialRow) -> Self {
+        if self.approval.is_none()
+            && let Some(approver) = &row.approver
+        {
+            let who = if is_same(approver, &self.author) { &row.who } else { approver };
+            self.approval = Some(Approval { who: who.clone(), proposal: 0 });
+        }
+        self
     }
 }

@@ -6,6 +6,7 @@ mod acts;
 mod audit;
 mod events;
 mod hosts;
+mod proposals;
 mod replies;
 mod revisions;
 mod snapshot;
@@ -22,10 +23,14 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use audit::{AuditEntry, Broken};
 pub use events::{Batch, EventStore, KeptEvent, MOST as MOST_EVENTS, Wanted, gap};
 pub use hosts::{Ack, Held, Host, Said, Skipped};
-pub use revisions::Row;
+pub use proposals::ProposalRow;
+pub use revisions::{Along, Row};
 pub use snapshot::{SnapshotFile, SnapshotRow};
 pub use tokens::{Enrolment, Role, Token};
 pub use trial::TrialRow;
+
+/// A change, packed, and its bytes when it is unpacked.
+pub type Packed = (Vec<u8>, usize);
 
 /// What the store could not do.
 #[derive(Debug, thiserror::Error)]
@@ -67,14 +72,10 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = connection(path)?;
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match found {
-            0 => connection.execute_batch(&[SCHEMA, TRIALS, REPORTED, FOUND].concat())?,
-            WITHOUT_TRIALS => connection.execute_batch(&[TRIALS, REPORTED, FOUND].concat())?,
-            WITHOUT_REPORTED => connection.execute_batch(&[REPORTED, FOUND].concat())?,
-            WITHOUT_FOUND => connection.execute_batch(FOUND)?,
-            VERSION => {}
-            found => return Err(StoreError::Version { found, ours: VERSION }),
-        }
+        let missing = usize::try_from(found).ok().and_then(|found| STEPS.get(found..));
+        let missing =
+            missing.ok_or(StoreError::Version { found, ours: i64::try_from(STEPS.len()).unwrap_or(i64::MAX) })?;
+        connection.execute_batch(&missing.concat())?;
         Ok(Self { connection, path: path.to_owned(), pen: Arc::default() })
     }
 
@@ -118,17 +119,14 @@ fn moment(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Moment> {
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);
-const WITHOUT_TRIALS: i64 = 1;
-const WITHOUT_REPORTED: i64 = 2;
-const WITHOUT_FOUND: i64 = 3;
-const VERSION: i64 = 4;
-const SCHEMA: &str = include_str!("schema.sql");
-/// What came with version 2.
-const TRIALS: &str = include_str!("trials.sql");
-/// What came with version 3.
-const REPORTED: &str = include_str!("reported.sql");
-/// What came with version 4.
-const FOUND: &str = include_str!("found.sql");
+/// What each version brought: the first one its tables, each later one what came with it.
+const STEPS: [&str; 5] = [
+    include_str!("schema.sql"),
+    include_str!("trials.sql"),
+    include_str!("reported.sql"),
+    include_str!("found.sql"),
+    include_str!("proposals.sql"),
+];
 
 #[cfg(test)]
 mod tests;

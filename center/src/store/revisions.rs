@@ -1,9 +1,9 @@
 //! Revisions.
 //!
 //! In: signed heads and packed deltas. Out: the same bytes. Never here: what is in them.
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::{Store, StoreError, audit, number, stored};
+use super::{Store, StoreError, audit, number, proposals, stored};
 
 /// A revision as it is kept.
 pub struct Row {
@@ -17,25 +17,50 @@ pub struct Row {
     pub plain: usize,
 }
 
+/// What happens together with a revision, or both do not.
+#[derive(Clone, Debug)]
+pub enum Along {
+    /// A proposal is carried out.
+    Approved {
+        /// Which.
+        proposal: u64,
+        /// Who stands for it.
+        who: String,
+    },
+    /// The trial is over.
+    EndsTrial,
+}
+
+impl Along {
+    fn happen(&self, transaction: &Transaction<'_>, revision: u64) -> Result<(), StoreError> {
+        match self {
+            Self::Approved { proposal, who } => {
+                let detail = format!("it is revision {revision}");
+                proposals::close(transaction, *proposal, who, "proposal approved", &detail)?;
+            }
+            Self::EndsTrial => drop(transaction.execute("DELETE FROM trial", [])?),
+        }
+        Ok(())
+    }
+}
+
 impl Store {
-    /// Adds a revision, with its audit entry; a number that is there fails. What `ends_trial` ends it in the same step.
+    /// Adds a revision, with its audit entry and what goes along with it; a number that is there fails.
     pub fn publish(
         &mut self,
         row: &Row,
         who: &str,
         what: &str,
         detail: &str,
-        ends_trial: bool,
+        along: &[Along],
     ) -> Result<(), StoreError> {
         self.write(|transaction| {
-            if ends_trial {
-                transaction.execute("DELETE FROM trial", [])?;
-            }
             transaction.execute(
                 "INSERT INTO revisions (number, head, delta, plain) VALUES (?, ?, ?, ?)",
                 params![stored(row.number)?, row.head, row.delta, stored(row.plain as u64)?],
             )?;
-            audit::append(transaction, who, what, detail)
+            audit::append(transaction, who, what, detail)?;
+            along.iter().try_for_each(|one| one.happen(transaction, row.number))
         })
     }
 

@@ -51,8 +51,8 @@ fn tokens_and_invitations_count_until_they_end() {
 fn revisions_cannot_be_changed() {
     let (_folder, mut store) = store();
     let row = Row { number: 1, head: vec![1], delta: vec![2], plain: 3 };
-    store.publish(&row, "ada", "published", "1", false).unwrap();
-    assert!(store.publish(&row, "ada", "published", "1", false).is_err());
+    store.publish(&row, "ada", "published", "1", &[]).unwrap();
+    assert!(store.publish(&row, "ada", "published", "1", &[]).is_err());
     assert_eq!(store.verify_audit().unwrap().unwrap().0, 1, "a failed change left a trace in the log");
     assert!(store.connection.execute("DELETE FROM revisions", []).is_err());
 }
@@ -61,14 +61,14 @@ fn revisions_cannot_be_changed() {
 fn a_trial_ends_with_its_revision_or_not_at_all() {
     let (_folder, mut store) = store();
     let row = |number| Row { number, head: vec![1], delta: vec![2], plain: 1 };
-    let trial =
-        TrialRow { revision: 1, until: Moment(5), confirm: (vec![1], 1), undo: (vec![2], 1), who: "ada".to_owned() };
-    store.publish(&row(1), "ada", "policy on trial", "1", false).unwrap();
+    let (confirm, undo, who) = ((vec![1], 1), (vec![2], 1), "ada".to_owned());
+    let trial = TrialRow { revision: 1, until: Moment(5), confirm, undo, who, approver: None };
+    store.publish(&row(1), "ada", "policy on trial", "1", &[]).unwrap();
     store.keep_trial(&trial).unwrap();
     assert!(store.keep_trial(&trial).is_err(), "one at a time");
-    assert!(store.publish(&row(1), "ada", "trial confirmed", "1", true).is_err());
+    assert!(store.publish(&row(1), "ada", "trial confirmed", "1", &[Along::EndsTrial]).is_err());
     assert_eq!(store.trial().unwrap().map(|row| row.revision), Some(1), "nothing was published, so it is on");
-    store.publish(&row(2), "ada", "trial confirmed", "2", true).unwrap();
+    store.publish(&row(2), "ada", "trial confirmed", "2", &[Along::EndsTrial]).unwrap();
     assert!(store.trial().unwrap().is_none());
 }
 
@@ -153,17 +153,11 @@ fn acts_on_hosts_stand_in_the_audit_log_once() {
 
 #[test]
 fn a_store_of_each_earlier_version_is_brought_up() {
-    for version in [1, 2, 3] {
+    for version in 1..STEPS.len() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("center.db");
         let old = Connection::open(&path).unwrap();
-        old.execute_batch(SCHEMA).unwrap();
-        if version > 1 {
-            old.execute_batch(TRIALS).unwrap();
-        }
-        if version > 2 {
-            old.execute_batch(REPORTED).unwrap();
-        }
+        old.execute_batch(&STEPS[..version].concat()).unwrap();
         drop(old);
         let mut store = Store::open(&path).unwrap();
         let act = Event { sequence: 1, ..Event::new(EventKind::Act, Moment(1), "block", "") };

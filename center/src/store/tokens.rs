@@ -56,6 +56,12 @@ pub struct Token {
     digest: Digest,
 }
 
+impl Token {
+    fn counts(&self) -> bool {
+        !self.revoked && self.until.is_none_or(|until| until > clock::now())
+    }
+}
+
 /// A host that may enrol.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Enrolment {
@@ -101,8 +107,13 @@ impl Store {
         // Compared even where there is none, so that both take the same time.
         let kept = found.as_ref().map_or_else(Digest::default, |token| token.digest);
         let right = secret::is(key, &kept);
-        let counts = |token: &Token| !token.revoked && token.until.is_none_or(|until| until > clock::now());
-        Ok(found.filter(|token| right && counts(token)))
+        Ok(found.filter(|token| right && token.counts()))
+    }
+
+    /// Whether the token of this id counts.
+    pub fn token_counts(&self, id: &str) -> Result<bool, StoreError> {
+        let mut statement = self.connection.prepare_cached(&format!("{TOKENS} WHERE id = ?"))?;
+        Ok(statement.query_row([id], token).optional()?.is_some_and(|token| token.counts()))
     }
 
     /// Ends a token; false when there is none.

@@ -4,10 +4,7 @@
 use enforcer_policy::Moment;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Store, StoreError, moment, number, stored};
-
-/// A change, packed, and its bytes when it is unpacked.
-type Packed = (Vec<u8>, usize);
+use super::{Packed, Store, StoreError, moment, number, stored};
 
 /// A policy on trial.
 pub struct TrialRow {
@@ -21,16 +18,18 @@ pub struct TrialRow {
     pub undo: Packed,
     /// Who began it.
     pub who: String,
+    /// Who else stands for it.
+    pub approver: Option<String>,
 }
 
 impl Store {
     /// Begins one; there must be none.
     pub fn keep_trial(&mut self, row: &TrialRow) -> Result<(), StoreError> {
-        let query = "INSERT INTO trial (one, revision, until, confirm, confirm_plain, undo, undo_plain, who) \
-             VALUES (1, ?, ?, ?, ?, ?, ?, ?)";
+        let query = "INSERT INTO trial (one, revision, until, confirm, confirm_plain, undo, undo_plain, who, approver) \
+             VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)";
         let (revision, until) = (stored(row.revision)?, stored(row.until.0)?);
         let plain = (stored(row.confirm.1 as u64)?, stored(row.undo.1 as u64)?);
-        let values = params![revision, until, row.confirm.0, plain.0, row.undo.0, plain.1, row.who];
+        let values = params![revision, until, row.confirm.0, plain.0, row.undo.0, plain.1, row.who, row.approver];
         self.write(|transaction| {
             transaction.execute(query, values)?;
             Ok(())
@@ -39,7 +38,7 @@ impl Store {
 
     /// The one that is on.
     pub fn trial(&self) -> Result<Option<TrialRow>, StoreError> {
-        let query = "SELECT revision, until, confirm, confirm_plain, undo, undo_plain, who FROM trial";
+        let query = "SELECT revision, until, confirm, confirm_plain, undo, undo_plain, who, approver FROM trial";
         let mut statement = self.connection.prepare_cached(query)?;
         let row = statement.query_row([], |row| {
             let plain = |index| number(row, index).map(|length| usize::try_from(length).unwrap_or(0));
@@ -49,6 +48,7 @@ impl Store {
                 confirm: (row.get(2)?, plain(3)?),
                 undo: (row.get(4)?, plain(5)?),
                 who: row.get(6)?,
+                approver: row.get(7)?,
             })
         });
         Ok(row.optional()?)

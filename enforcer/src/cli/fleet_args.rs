@@ -40,7 +40,7 @@ pub enum PolicyCommand {
         #[command(flatten)]
         center: CenterArgs,
     },
-    /// Make files the policy of the center: one signed revision
+    /// Make files the policy of the center: one signed revision; exit code 3 when it waits for a second person
     Apply {
         /// Files, or folders of *.toml
         #[arg(required = true, value_hint = ValueHint::AnyPath)]
@@ -57,6 +57,17 @@ pub enum PolicyCommand {
         /// Even when somebody would be cut off
         #[arg(long)]
         force: bool,
+    },
+    /// Stand for a change that somebody else has proposed: it becomes a revision that bears both names
+    Approve {
+        /// Its number; see policy proposals
+        id: u64,
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+        /// Added to the author's own
+        #[arg(long, default_value = "")]
+        comment: String,
     },
     /// Let the policy that is on trial stay
     Confirm {
@@ -84,6 +95,25 @@ pub enum PolicyCommand {
         /// Also decisions that were made by hand
         #[arg(long)]
         all: bool,
+    },
+    /// List changes that wait for a second person; exit code 3 when there is none
+    Proposals {
+        /// Only this one, with its plan
+        id: Option<u64>,
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+    },
+    /// Let a proposal not be; its author may take it back
+    Reject {
+        /// Its number; see policy proposals
+        id: u64,
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+        /// Why, for the audit log
+        #[arg(long, default_value = "")]
+        comment: String,
     },
     /// Make the policy of an earlier revision the present one; decisions made by hand since then end too
     Rollback {

@@ -131,7 +131,9 @@ const fn meaning(exit: Exit) -> &'static str {
         Exit::Done => "done",
         Exit::Failed => "failed; the message says what, and what to do next",
         Exit::Usage => "the command line is wrong, or a configuration file has problems",
-        Exit::Nothing => "nothing found, or the kernel differs from what was decided",
+        Exit::Nothing => {
+            "nothing found, the kernel differs from what was decided, or a change waits for a second person"
+        }
         Exit::Unreachable => "the agent does not answer",
         Exit::Refused => {
             "refused: a limit is reached, a network is too wide, a line was rejected, or it is not permitted"

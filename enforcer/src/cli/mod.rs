@@ -33,6 +33,7 @@ mod local;
 mod manual;
 mod out;
 mod policy;
+mod proposals;
 mod replay;
 mod report;
 mod requests;

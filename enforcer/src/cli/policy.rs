@@ -13,13 +13,14 @@ use enforcer_policy::Moment;
 use enforcer_policy::document::{Base, Document, FileProblems};
 use enforcer_policy::plan::{Guard, Plan};
 use enforcer_policy::revision::Content;
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::args::{CenterArgs, Globals, PolicyCommand};
 use super::enroll::{runtime, secret};
 use super::failure::Failure;
 use super::out::Out;
+use super::proposals;
 use super::table::clean;
 use crate::config::{Config, FastPath};
 use crate::sync::{Server, SyncError};
@@ -66,12 +67,19 @@ pub(super) fn policy(command: &PolicyCommand, _: &Globals, out: &mut Out) -> Res
             };
             planned(files, center, comment, wish, out)
         }
+        PolicyCommand::Approve { id, center, comment } => {
+            end(center, Method::POST, &format!("/v1/policy/proposals/{id}/approve"), comment, out)
+        }
+        PolicyCommand::Proposals { id, center } => proposals::list(center, *id, out),
+        PolicyCommand::Reject { id, center, comment } => proposals::reject(center, *id, comment, out),
         PolicyCommand::Confirm { center, comment } => end(center, Method::POST, "/v1/policy/confirm", comment, out),
         PolicyCommand::Export { center, all } => export(center, *all, out),
         PolicyCommand::Rollback { revision, center, comment, force } => {
             let path = format!("/v1/revisions/{revision}/rollback?force={force}");
-            let answer = ask(center, Method::POST, &path, comment_alone(comment)?)?;
-            show(&answer, "now", out).map(|_planned| Exit::Done)
+            match asked(center, Method::POST, &path, comment_alone(comment)?)? {
+                Answer::Waits(answer) => proposals::waits(&answer, out),
+                Answer::Done(answer) => show(&answer, "now", out).map(|_planned| Exit::Done),
+            }
         }
         PolicyCommand::Undo { center, comment } => end(center, Method::DELETE, "/v1/policy/trial", comment, out),
     }
@@ -166,7 +174,10 @@ fn planned(files: &[PathBuf], center: &CenterArgs, comment: &str, wish: Wish, ou
     let files = texts.into_iter().map(|(name, text)| File { name, text }).collect();
     let body = serde_json::to_vec(&Files { files, comment }).map_err(SyncError::line)?;
     let (method, path) = wish.request();
-    let answer = ask(center, method, &path, body)?;
+    let answer = match asked(center, method, &path, body)? {
+        Answer::Waits(answer) => return proposals::waits(&answer, out),
+        Answer::Done(answer) => answer,
+    };
     let planned = show(&answer, &wish.verb(), out)?;
     let refused = matches!(wish, Wish::Plan) && !planned.plan.lockouts.is_empty();
     Ok(if refused { Exit::Refused } else { Exit::Done })
@@ -183,15 +194,18 @@ struct Ended {
     revision: u64,
 }
 
-/// Ends a trial, one way or the other.
+/// Ends a trial, one way or the other, or lets a proposal be.
 fn end(center: &CenterArgs, method: Method, path: &str, comment: &str, out: &mut Out) -> Result<Exit, Failure> {
-    let answer = ask(center, method, path, comment_alone(comment)?)?;
+    let answer = match asked(center, method, path, comment_alone(comment)?)? {
+        Answer::Waits(answer) => return proposals::waits(&answer, out),
+        Answer::Done(answer) => answer,
+    };
     let ended: Ended = serde_json::from_slice(&answer).map_err(SyncError::line)?;
     out.report(&ended, |ended| format!("now revision {}", ended.revision))?;
     Ok(Exit::Done)
 }
 
-fn comment_alone(comment: &str) -> Result<Vec<u8>, Failure> {
+pub(super) fn comment_alone(comment: &str) -> Result<Vec<u8>, Failure> {
     Ok(serde_json::to_vec(&serde_json::json!({ "comment": comment })).map_err(SyncError::line)?)
 }
 
@@ -204,6 +218,18 @@ fn export(center: &CenterArgs, all: bool, out: &mut Out) -> Result<Exit, Failure
 
 /// One request to a center.
 pub(super) fn ask(center: &CenterArgs, method: Method, path: &str, body: Vec<u8>) -> Result<bytes::Bytes, Failure> {
+    let (Answer::Done(answer) | Answer::Waits(answer)) = asked(center, method, path, body)?;
+    Ok(answer)
+}
+
+/// What a center says to a change.
+enum Answer {
+    Done(bytes::Bytes),
+    /// It waits for a second person.
+    Waits(bytes::Bytes),
+}
+
+fn asked(center: &CenterArgs, method: Method, path: &str, body: Vec<u8>) -> Result<Answer, Failure> {
     let authority = fs::read_to_string(&center.authority);
     let authority = authority.map_err(|source| Failure::file("read", &center.authority, source))?;
     let token = secret(&center.token_file)?;
@@ -212,7 +238,8 @@ pub(super) fn ask(center: &CenterArgs, method: Method, path: &str, body: Vec<u8>
         let mut https = server.connect().await?.with_token(&token);
         https.ask(method, path, body, PATIENCE).await
     };
-    Ok(runtime()?.block_on(asked)?.1)
+    let (status, answer) = runtime()?.block_on(asked)?;
+    Ok(if status == StatusCode::ACCEPTED { Answer::Waits(answer) } else { Answer::Done(answer) })
 }
 
 /// Files as given; of folders, their `*.toml` in order.
@@ -237,7 +264,8 @@ fn read(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
     files.into_iter().map(text).collect()
 }
 
-fn text(plan: &Plan) -> String {
+/// A plan for people.
+pub(super) fn text(plan: &Plan) -> String {
     let counts = plan.counts;
     let mut text = format!("{} added, {} changed, {} removed\n", counts.added, counts.changed, counts.removed);
     for step in &plan.changes {
