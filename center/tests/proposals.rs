@@ -67,7 +67,7 @@ impl Office {
     }
 
     fn approve(&mut self, id: u64) -> Result<u64, DeskError> {
-        self.desk.approve(id, &Guard::default(), &self.bea)
+        self.desk.approve(id, (&Guard::default(), &[]), &self.bea)
     }
 
     fn only(&self) -> Proposal {
@@ -105,13 +105,13 @@ fn a_wide_block_waits_for_somebody_else_and_a_single_one_does_not() {
     assert_eq!((office.desk.known().number, office.desk.content().len()), (1, 1), "it is in force");
     let proposal = office.only();
     assert_eq!((proposal.classes.as_slice(), &proposal.way), ([Class::Wide].as_slice(), &Way::Decided));
-    let own = office.desk.approve(id, &Guard::default(), &office.ada);
+    let own = office.desk.approve(id, (&Guard::default(), &[]), &office.ada);
     assert!(matches!(own, Err(DeskError::SamePerson(_))), "{own:?}");
     // Another token, and another spelling: the same person.
     let other = person(&mut office.desk, "Ada.", Role::Approver);
-    assert!(matches!(office.desk.approve(id, &Guard::default(), &other), Err(DeskError::SamePerson(_))));
+    assert!(matches!(office.desk.approve(id, (&Guard::default(), &[]), &other), Err(DeskError::SamePerson(_))));
     let renamed = Signature { author: "carl".to_owned(), ..office.ada.clone() };
-    assert!(matches!(office.desk.approve(id, &Guard::default(), &renamed), Err(DeskError::SamePerson(_))));
+    assert!(matches!(office.desk.approve(id, (&Guard::default(), &[]), &renamed), Err(DeskError::SamePerson(_))));
 
     // It outlives the center.
     office.desk = open(office.folder.path(), RULES);

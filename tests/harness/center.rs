@@ -182,6 +182,14 @@ impl Center {
         self.restart();
     }
 
+    /// Says which changes need a second person, and starts it again.
+    #[track_caller]
+    pub fn rules(&mut self, rules: &str) {
+        fs::write(self.folder.join("state/approvals.toml"), rules).expect("a file can be written");
+        self.kill9();
+        self.restart();
+    }
+
     /// The certificate of its authority.
     pub fn authority(&self) -> PathBuf {
         self.folder.join("state/ca.pem")

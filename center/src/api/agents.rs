@@ -70,13 +70,18 @@ const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST_SPREAD: Duration = Duration::from_secs(30);
 /// The header that tells hosts, in milliseconds.
 const SPREAD: &str = "enforcer-spread";
+/// The header that asks hosts for more than every agent tells, and how many seconds they shall wait at most until they speak again.
+const ASKS: &str = "enforcer-asks";
+const TRAFFIC: &str = "traffic";
 const DELIVERY: &str = "application/vnd.enforcer.delivery";
 
 pub(super) async fn enrol(State(center): State<Center>, Sent(bytes): Sent) -> Result<Answer, Problem> {
     let enrol = move |desk: &mut Desk, center: &Center| {
         let asked: Enrol = body(&bytes)?;
         let open = || Problem::forbidden("the one-time token is wrong, used up or over");
-        let invited = desk.store().invitation(&asked.id, &asked.secret)?.ok_or_else(open)?;
+        let mut invited = desk.store().invitation(&asked.id, &asked.secret)?.ok_or_else(open)?;
+        // A group of its own, so that a rollout can begin with one host.
+        invited.groups.extend((!invited.host.contains(',')).then(|| format!("host:{}", invited.host)));
         let issued = center.0.authority.host(&invited.host, &asked.request);
         let (certificate, fingerprint) = issued.map_err(|error| Problem::bad(format!("{error:#}"), ""))?;
         if !desk.store().enrol(&asked.id, &invited, &fingerprint)? {
@@ -124,7 +129,8 @@ pub(super) async fn watch(
     let _watching = center.0.tally.watch();
     let answer = wait(&center, &peer, known, &asked, news).await?;
     let spread = spread(center.0.tally.most_watching());
-    Ok(answer.with_header(SPREAD, &spread.as_millis().to_string()))
+    let asks = center.asks().map_or_else(|| TRAFFIC.to_owned(), |seconds| format!("{TRAFFIC} {seconds}"));
+    Ok(answer.with_header(SPREAD, &spread.as_millis().to_string()).with_header(ASKS, &asks))
 }
 
 /// Over how long a time hosts shall come back when they have lost this center: all at once would be a peak that it need not bear.
@@ -212,6 +218,9 @@ pub(super) async fn acknowledge(
     let is_new = host.ack.is_none_or(|before| before.number != ack.number);
     let (reached, refused) = (is_new.then_some(ack.number), ack.refused.is_some());
     let certificate = peer.certificate.unwrap_or_default();
+    if let Some(traffic) = ack.traffic {
+        center.hear_traffic(&host.name, traffic);
+    }
     let kept = center.0.clerk.keep(Said { host: host.name, certificate, ack }).await;
     match &kept {
         Ok(()) => center.0.tally.keep(reached, refused),

@@ -20,7 +20,9 @@ pub(super) async fn page(State(center): State<Center>, headers: HeaderMap) -> Re
     let look = move |desk: &mut Desk, _: &Center| {
         Person::of(&headers, desk)?;
         let decisions = desk.content().len() as u64;
-        let snapshot = Snapshot { decisions, taken: desk.snapshot_number(), ..Snapshot::default() };
+        let (taken, proposals) = (desk.snapshot_number(), desk.store().open_proposals()?);
+        let rollout_stage = desk.rollout_stage() as u64;
+        let snapshot = Snapshot { decisions, taken, proposals, rollout_stage, ..Snapshot::default() };
         Ok((snapshot, desk.known(), desk.decisions_digest(), desk.store().beside()?))
     };
     let (snapshot, known, digest, store) = center.work(look).await?;

@@ -18,13 +18,15 @@ mod policy;
 mod problem;
 mod proposals;
 mod revisions;
+mod rollout;
 mod routes;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use enforcer_policy::EventKind;
+use enforcer_policy::{Event, EventKind};
 use tokio::sync::watch;
 
 use crate::authority::Authority;
@@ -36,6 +38,8 @@ use crate::store::{Batch, EventStore, Host, Store};
 use clerk::Clerk;
 pub(crate) use hosts::compared;
 use problem::{Answer, Problem};
+use rollout::Recent;
+pub(crate) use rollout::watch_rollout;
 pub(crate) use routes::router;
 
 /// What all requests share.
@@ -61,6 +65,9 @@ struct Parts {
     last_event: watch::Sender<u64>,
     exports: States,
     tally: Tally,
+    /// A rollout is on.
+    rolling: AtomicBool,
+    recent: Mutex<Recent>,
 }
 
 impl Center {
@@ -72,6 +79,7 @@ impl Center {
         events: &Path,
     ) -> anyhow::Result<Self> {
         let news = watch::Sender::new(Arc::new(desk.news()?));
+        let rolling = AtomicBool::new(desk.is_rolling());
         let (visitors, acts) = (Mutex::new(desk.store().beside()?), Mutex::new(desk.store().beside()?));
         let clerk = Clerk::start(desk.store().beside()?)?;
         let snapshot = tokio::sync::Mutex::default();
@@ -93,6 +101,8 @@ impl Center {
             last_event,
             exports,
             tally: Tally::default(),
+            rolling,
+            recent: Mutex::default(),
         })))
     }
 
@@ -167,14 +177,33 @@ impl Center {
         let done = tokio::task::spawn_blocking(move || {
             let mut desk = center.desk();
             let done = work(&mut desk, &center);
-            let is_due = center.spread(&mut desk) && desk.snapshot_is_due();
+            center.0.rolling.store(desk.is_rolling(), Ordering::Relaxed);
+            let (is_due, told) = (center.spread(&mut desk) && desk.snapshot_is_due(), desk.take_told());
             drop(desk);
+            center.tell(told);
             if is_due {
                 tokio::spawn(async move { center.snapshot().await });
             }
             done
         });
         done.await.unwrap_or_else(|_panic| Err(Problem::internal("the request could not be carried out")))
+    }
+
+    /// Adds what the desk has done by itself to the events, in its own time.
+    fn tell(&self, told: Vec<Event>) {
+        if told.is_empty() {
+            return;
+        }
+        for event in &told {
+            self.0.tally.end_rollout(&event.what);
+        }
+        let center = self.clone();
+        tokio::spawn(async move {
+            let added = center.with_events(move |events| Ok(events.add("center", told)?)).await;
+            if let Err(problem) = added {
+                tracing::error!(?problem, "events of the center itself could not be kept; the audit log has them");
+            }
+        });
     }
 
     /// Tells all who wait for it; whether there is news.
@@ -209,6 +238,11 @@ impl Center {
 
 /// After a snapshot that failed.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// Who panicked has left it whole: each change is one step.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 async fn health(axum::extract::State(center): axum::extract::State<Center>) -> Answer {
     let number = center.0.news.borrow().known.number;

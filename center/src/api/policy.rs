@@ -16,7 +16,7 @@ use super::Center;
 use super::people::Person;
 use super::problem::{Answer, Asked, Placed, Problem, Sent, body};
 use super::proposals::Made;
-use crate::desk::{Desk, DeskError, Signature};
+use crate::desk::{Course, Desk, DeskError, RolloutShown, Signature};
 use crate::serve::Peer;
 
 #[derive(Deserialize)]
@@ -38,6 +38,8 @@ struct File {
 struct Planned<'p> {
     revision: u64,
     plan: &'p Plan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollout: Option<RolloutShown>,
 }
 
 /// `?force=true`.
@@ -48,14 +50,43 @@ pub(super) struct Force {
     force: bool,
 }
 
-/// `?force=true`, or `?confirm_within=SECONDS`.
+/// `?force=true`, or `?confirm_within=SECONDS`; or `?stages=GROUP,...,all&bake=SECONDS&bound=PERCENT`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Manner {
     #[serde(default)]
     force: bool,
     confirm_within: Option<u32>,
+    stages: Option<String>,
+    bake: Option<u32>,
+    bound: Option<f64>,
 }
+
+impl Manner {
+    /// How it is to be rolled out, if it is.
+    fn course(&self) -> Result<Option<Course>, Problem> {
+        let Some(stages) = &self.stages else {
+            let alone = self.bake.is_some() || self.bound.is_some();
+            return if alone { Err(Problem::bad("bake and bound belong to stages", "add stages")) } else { Ok(None) };
+        };
+        if self.confirm_within.is_some() {
+            return Err(Problem::bad(
+                "a policy is on trial or rolled out, not both",
+                "leave confirm_within or stages out",
+            ));
+        }
+        let stages = stages.split(',').map(|stage| stage.trim().to_owned()).collect();
+        let bake = Duration::from_secs(self.bake.unwrap_or(BAKE).into());
+        let course = Course::new(stages, bake, self.bound.unwrap_or(BOUND));
+        course
+            .map(Some)
+            .map_err(|error| Problem::bad(error.to_string(), "such as stages=canary,edge,all&bake=600&bound=2"))
+    }
+}
+
+/// Seconds that a stage is watched, and percent by which refusals may grow, unless told otherwise.
+const BAKE: u32 = 600;
+const BOUND: f64 = 2.0;
 
 /// Why; may be left out with the whole body.
 #[derive(Deserialize, Default)]
@@ -115,16 +146,21 @@ pub(super) async fn apply(
     headers: HeaderMap,
     Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
-    let apply = move |desk: &mut Desk, _: &Center| {
+    let apply = move |desk: &mut Desk, center: &Center| {
         let person = Person::operator(&headers, desk)?;
         unchanged(&headers, desk)?;
+        let course = manner.course()?;
         let files: Files = body(&bytes)?;
         let signature = person.signs(&files.comment);
         let content = meant(desk, files, &person)?;
         let guard = guard(desk, &peer)?;
-        let made = Made::of(match manner.confirm_within {
-            Some(seconds) => desk.try_out(&content, &guard, Duration::from_secs(seconds.into()), &signature),
-            None => desk.replace(&content, &guard, manner.force, &signature),
+        let made = Made::of(match (course, manner.confirm_within) {
+            (Some(course), _) => {
+                let hosts = center.hosts_of(desk)?;
+                desk.roll_out(&content, course, (&guard, &hosts), manner.force, &signature)
+            }
+            (None, Some(seconds)) => desk.try_out(&content, &guard, Duration::from_secs(seconds.into()), &signature),
+            (None, None) => desk.replace(&content, &guard, manner.force, &signature),
         })?;
         Ok(made.answer(|plan| planned(desk, &plan)))
     };
@@ -164,7 +200,8 @@ async fn end(
 
 fn planned(desk: &Desk, plan: &Plan) -> Answer {
     let revision = desk.known().number;
-    Answer::json(&Planned { revision, plan }).tagged(revision)
+    let rollout = desk.rollout().filter(|_| desk.is_rolling());
+    Answer::json(&Planned { revision, plan, rollout }).tagged(revision)
 }
 
 /// The comment of a body that may be left out.

@@ -121,6 +121,10 @@ impl From<DeskError> for Problem {
                 let mend = "see GET /v1/health; POST /v1/policy/confirm or DELETE /v1/policy/trial ends a trial";
                 Self::conflict(error.to_string(), mend)
             }
+            DeskError::Rollout(_) => {
+                let mend = "see enforcer policy rollout; promote goes on to the next stage, stop takes it back";
+                Self::conflict(error.to_string(), mend)
+            }
             DeskError::Proposed(_) => Self::conflict(error.to_string(), "see GET /v1/policy/proposals"),
             DeskError::ManyWait(_) => {
                 Self::conflict(error.to_string(), "approve or reject some: enforcer policy proposals")

@@ -100,10 +100,11 @@ pub(super) async fn approve(
     headers: HeaderMap,
     Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
-    let approve = move |desk: &mut Desk, _: &Center| {
+    let approve = move |desk: &mut Desk, center: &Center| {
         let person = Person::approver(&headers, desk)?;
         let (comment, guard) = (comment(&bytes)?, guard(desk, &peer)?);
-        let revision = desk.approve(number, &guard, &person.signs(&comment))?;
+        let hosts = center.hosts_of(desk)?;
+        let revision = desk.approve(number, (&guard, &hosts), &person.signs(&comment))?;
         Ok(Answer::json(&serde_json::json!({ "revision": revision })).tagged(revision))
     };
     center.work(approve).await

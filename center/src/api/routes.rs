@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::openapi::{Api, Asks, Gives, Operation, Says, Who};
 use super::problem::{Answer, Problem};
-use super::{Center, agents, audit, decisions, events, exports, health, hosts, metrics, policy, proposals, revisions};
+use super::{
+    Center, agents, audit, decisions, events, exports, health, hosts, metrics, policy, proposals, revisions, rollout,
+};
 
 /// Bytes of a request's body.
 const BODY: usize = 32 << 20;
@@ -34,7 +36,7 @@ pub(crate) fn router(center: Center) -> Router {
 
 /// What is at every path.
 pub(super) fn described() -> (Router<Center>, Value) {
-    for_hosts(for_decisions(for_proposals(for_policy(for_readers(Api::new()))))).done()
+    for_hosts(for_decisions(for_rollouts(for_proposals(for_policy(for_readers(Api::new())))))).done()
 }
 
 /// An operation of a person who reads.
@@ -101,7 +103,13 @@ fn for_readers(api: Api) -> Api {
 
 fn for_policy(api: Api) -> Api {
     const ALL: &[Asks] = &[("all", "boolean", false)];
-    const MANNER: &[Asks] = &[FORCE, ("confirm_within", "integer", false)];
+    const MANNER: &[Asks] = &[
+        FORCE,
+        ("confirm_within", "integer", false),
+        ("stages", "string", false),
+        ("bake", "integer", false),
+        ("bound", "number", false),
+    ];
     let (files, comment) = (Says::Json("Files"), Says::Perhaps("Comment"));
     let planned = Gives::Json("Planned");
     let plan = Operation { who: Who::Person, ..changes("plan", "What files would change", &[], files, planned) };
@@ -125,6 +133,24 @@ fn for_policy(api: Api) -> Api {
             "/revisions/{number}/rollback",
             post(policy::roll_back),
             changes("rollBack", "What this revision said, as a new one", &[FORCE], comment, planned),
+        )
+}
+
+fn for_rollouts(api: Api) -> Api {
+    const ROLLOUT: Gives = Gives::Json("Rollout");
+    let comment = Says::Perhaps("Comment");
+    api.route("get", "/policy/rollout", get(rollout::look), reads("rollout", "How a rollout is", &[], ROLLOUT))
+        .route(
+            "delete",
+            "/policy/rollout",
+            delete(rollout::stop),
+            changes("stopRollout", "All of it goes back", &[], comment, ROLLOUT),
+        )
+        .route(
+            "post",
+            "/policy/rollout/promote",
+            post(rollout::promote),
+            changes("promote", "The next stage now", &[], comment, ROLLOUT),
         )
 }
 

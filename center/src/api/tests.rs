@@ -171,3 +171,29 @@ async fn a_proposal_is_answered_as_such_and_only_an_approver_makes_it_so() {
     assert_eq!(again.status, StatusCode::ACCEPTED);
     assert_eq!(lab.ask("DELETE", "/v1/policy/proposals/2", ada, "").await.status, StatusCode::NO_CONTENT);
 }
+
+#[tokio::test]
+async fn what_makes_no_sense_of_a_rollout_is_said_so() {
+    let lab = Lab::new();
+    let token = Some(lab.token.as_str());
+    let files = r#"{"files": [{"name": "a", "text": "[[decision]]\ndevice = \"stolen\"\naction = \"deny\"\n"}]}"#;
+    for (query, status) in [
+        ("stages=canary,all&confirm_within=60", 400),
+        ("bake=60", 400),
+        ("stages=canary", 400),
+        ("stages=all&bake=0", 400),
+        ("stages=all&bound=1000", 400),
+        ("stages=all&bound=NaN", 400),
+        ("stages=canary,all&bake=60&bound=2.5", 409),
+    ] {
+        let said = lab.ask("PUT", &format!("/v1/policy?{query}"), token, files).await;
+        assert_eq!(said.status, status, "{query}: {}", String::from_utf8_lossy(&said.body));
+        said.is_problem();
+    }
+    for (method, path) in [("DELETE", "/v1/policy/rollout"), ("POST", "/v1/policy/rollout/promote")] {
+        assert_eq!(lab.ask(method, path, token, "").await.status, StatusCode::CONFLICT);
+        assert_eq!(lab.ask(method, path, Some(&lab.approver), "").await.status, StatusCode::FORBIDDEN);
+    }
+    let none = lab.ask("GET", "/v1/policy/rollout", token, "").await;
+    assert_eq!(&none.body[..], b"{\"rollout\":null}");
+}

@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::api::{Center, compared, router, watch_trials};
+use crate::api::{Center, compared, router, watch_rollout, watch_trials};
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::folder::Folder;
@@ -102,6 +102,7 @@ fn run(folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Result<ExitCode
         tokio::select! {
             () = serve::serve(listener, Arc::clone(&tls), router(center.clone())) => {}
             () = watch_trials(center.clone()) => {}
+            () = watch_rollout(center.clone()) => {}
             () = export::run(exports, folder.events(), center.event_news(), center.exports()) => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

@@ -8,6 +8,7 @@ mod change;
 mod deliveries;
 mod index;
 mod proposals;
+mod rollout;
 mod snapshot;
 mod trial;
 
@@ -20,7 +21,7 @@ use enforcer_common::SipKey;
 use enforcer_policy::document::Document;
 use enforcer_policy::plan::{Guard, Lockout, Plan};
 use enforcer_policy::revision::{Content, Delta, Digest, EVERYONE, Entry, Head, Known, MOST_DECISIONS, Signed, Signer};
-use enforcer_policy::{DecisionId, Moment, Order, Refusal, Scope, Subject};
+use enforcer_policy::{DecisionId, Event, Moment, Order, Refusal, Scope, Subject};
 
 use crate::rules::Rules;
 use crate::store::{Along, Row, Store};
@@ -29,6 +30,8 @@ use deliveries::Deliveries;
 pub use deliveries::News;
 use index::{Drawn, Index};
 pub use proposals::{Proposal, Way};
+use rollout::Rolling;
+pub use rollout::{ALL, Course, HostNow, RolloutShown};
 pub use snapshot::take_snapshot;
 
 /// A new revision lasts this long unknown to a host; then the host takes it for a replay.
@@ -80,6 +83,9 @@ pub enum DeskError {
     /// A policy is on trial, or none is.
     #[error("{0}")]
     Trial(String),
+    /// A rollout is on, or none is, or it makes no sense.
+    #[error("{0}")]
+    Rollout(String),
     /// It waits for a second person.
     #[error("proposal {} waits for a second person", .0.id)]
     Proposed(Box<Proposal>),
@@ -109,6 +115,9 @@ pub struct Desk {
     key: SipKey,
     store: Store,
     rules: Rules,
+    rollout: Option<Rolling>,
+    /// Events of the desk itself that nobody has fetched yet.
+    told: Vec<Event>,
     number: u64,
     hash: Digest,
     /// The revision before the present one.
@@ -126,6 +135,7 @@ impl Desk {
         if desk.trial()?.is_some_and(|(revision, _)| revision > desk.number) {
             desk.store.end_trial()?;
         }
+        desk.open_rollout()?;
         desk.store.note("center", "started", &format!("revision {}", desk.number))?;
         Ok(desk)
     }
@@ -137,6 +147,8 @@ impl Desk {
             key,
             store,
             rules: Rules::default(),
+            rollout: None,
+            told: Vec::new(),
             number: 0,
             hash: Digest::default(),
             before: Known::default(),

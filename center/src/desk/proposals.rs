@@ -13,7 +13,7 @@ use enforcer_policy::revision::{Content, Delta};
 use serde::{Deserialize, Serialize};
 
 use super::change::Change;
-use super::{Approval, Desk, DeskError, Signature};
+use super::{Approval, Course, Desk, DeskError, HostNow, Signature};
 use crate::clock;
 use crate::rules::{Class, Manner, Rules};
 use crate::store::ProposalRow;
@@ -33,15 +33,20 @@ pub enum Way {
         /// How long they may take for that.
         seconds: u64,
     },
+    /// Files become the policy, stage by stage.
+    RolledOut {
+        /// How.
+        course: Course,
+    },
     /// What an earlier revision said becomes the policy.
     RolledBack {
         /// Which.
-        revision: u64,
+        to: u64,
     },
     /// What is on trial stays.
     TrialConfirmed {
-        /// The one that began the trial.
-        revision: u64,
+        /// The revision that began the trial.
+        trial: u64,
     },
 }
 
@@ -93,7 +98,8 @@ impl Desk {
     }
 
     /// Carries one out for its author; `by` stands for it, and must be somebody else. Gives the new revision.
-    pub fn approve(&mut self, id: u64, guard: &Guard, by: &Signature) -> Result<u64, DeskError> {
+    /// `hosts`: what they say now.
+    pub fn approve(&mut self, id: u64, (guard, hosts): (&Guard, &[HostNow]), by: &Signature) -> Result<u64, DeskError> {
         let row = self.open_proposal(id)?;
         if row.token == by.token || is_same(&row.author, &by.author) {
             return Err(DeskError::SamePerson(row.author));
@@ -107,7 +113,7 @@ impl Desk {
         let ProposalRow { author, token, comment, forced, .. } = row;
         let comment = if by.comment.is_empty() { comment } else { format!("{comment} ({})", by.comment) };
         let signature = Signature { author, token, approval: Some(approval), comment };
-        self.carry_out(&shown.way, delta, (guard, forced), &signature, &shown.detail)?;
+        self.carry_out(&shown.way, delta, (guard, hosts, forced), &signature, &shown.detail)?;
         Ok(self.number)
     }
 
@@ -179,7 +185,7 @@ impl Desk {
         &mut self,
         way: &Way,
         delta: Delta,
-        (guard, forced): (&Guard, bool),
+        (guard, hosts, forced): (&Guard, &[HostNow], bool),
         by: &Signature,
         detail: &str,
     ) -> Result<(), DeskError> {
@@ -188,6 +194,10 @@ impl Desk {
             Way::OnTrial { seconds } => {
                 let wanted = self.changed(delta);
                 return self.try_out(&wanted, guard, Duration::from_secs(*seconds), by).map(drop);
+            }
+            Way::RolledOut { course } => {
+                let wanted = self.changed(delta);
+                return self.roll_out(&wanted, course.clone(), (guard, hosts), forced, by).map(drop);
             }
             Way::Applied | Way::RolledBack { .. } => {
                 self.no_trial()?;
@@ -232,9 +242,9 @@ impl Desk {
         if !self.store.token_counts(&row.token)? {
             return Ok(Some(format!("the token of {} no longer counts", row.author)));
         }
-        if let Way::TrialConfirmed { revision } = way {
-            let is_on = self.trial()?.is_some_and(|(on, until)| on == *revision && until > clock::now());
-            return Ok((!is_on).then(|| format!("the trial of revision {revision} is over")));
+        if let Way::TrialConfirmed { trial } = way {
+            let is_on = self.trial()?.is_some_and(|(on, until)| on == *trial && until > clock::now());
+            return Ok((!is_on).then(|| format!("the trial of revision {trial} is over")));
         }
         let now = clock::now();
         if let Some(why) = change.disturbed(&self.content, &self.index, now) {

@@ -16,6 +16,7 @@ use enforcer_policy::plan::{Guard, Plan};
 use enforcer_policy::revision::{Content, Delta, Entry};
 
 use super::proposals::{Way, is_same};
+use super::rollout::Rolling;
 use super::{Approval, Desk, DeskError, Signature};
 use crate::clock;
 use crate::store::{Along, TrialRow};
@@ -93,11 +94,14 @@ impl Desk {
             return Err(DeskError::Trial(format!("there are revisions 1 to {}, and no {number}", self.number)));
         }
         let content = self.content_at(number)?;
-        self.replace_by(&Way::RolledBack { revision: number }, &content, guard, forced, by)
+        self.replace_by(&Way::RolledBack { to: number }, &content, guard, forced, by)
     }
 
-    /// While one policy is on trial, nobody can say what another would be undone to.
+    /// While one policy is on trial or being rolled out, nobody can say what another would be undone to.
     pub(super) fn no_trial(&self) -> Result<(), DeskError> {
+        if let Some(what) = self.rollout.as_ref().and_then(Rolling::is_in_the_way) {
+            return Err(DeskError::Rollout(what));
+        }
         match self.trial()? {
             None => Ok(()),
             Some((revision, _)) => Err(DeskError::Trial(format!("revision {revision} is on trial"))),
@@ -116,7 +120,7 @@ impl Desk {
         let (mut by, detail) = (by.clone(), format!("of revision {}", row.revision));
         if confirmed {
             by = by.with(&row);
-            self.clear(&Way::TrialConfirmed { revision: row.revision }, false, &delta, &by, &detail)?;
+            self.clear(&Way::TrialConfirmed { trial: row.revision }, false, &delta, &by, &detail)?;
         }
         // A trial that outlived its confirmation would undo it.
         self.publish_and(delta, &by, what, &detail, vec![Along::EndsTrial])?;

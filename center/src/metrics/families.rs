@@ -55,6 +55,9 @@ families! {
     EXPORT_CURSOR = Gauge "export_cursor" ["export"] "The number of the last event that is safely at an export's receiver.";
     EXPORT_BEHIND = Gauge "export_behind" ["export"] "Events that an export has still to bring.";
     EXPORT_WORKS = Gauge "export_works" ["export"] "0 while an export's receiver takes nothing.";
+    PROPOSALS = Gauge "proposals" [] "Changes that wait for a second person.";
+    ROLLOUT_STAGE = Gauge "rollout_stage" [] "How many stages of a rollout are out; 0 when none is on.";
+    ROLLOUTS = Counter "rollouts" ["result"] "Rollouts that ended: finished; stopped, and the policy before is back.";
     FILES = Gauge "file" Bytes ["file"] "Bytes of the center's files, with what SQLite has beside them.";
 }
 

@@ -22,6 +22,10 @@ pub(crate) struct Snapshot {
     pub(crate) decisions: u64,
     /// The revision of the latest snapshot; 0 without one.
     pub(crate) taken: u64,
+    /// Changes that wait for a second person.
+    pub(crate) proposals: u64,
+    /// Stages of a rollout that are out.
+    pub(crate) rollout_stage: u64,
     /// All hosts.
     pub(crate) hosts: Vec<HostFigures>,
     /// What was counted since the start.

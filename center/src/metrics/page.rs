@@ -43,6 +43,10 @@ fn policy(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     writer.counter(families::PUBLISHED, snapshot.totals.published)?;
     writer.gauge(families::DECISIONS, snapshot.decisions)?;
     writer.gauge(families::SNAPSHOT, snapshot.taken)?;
+    writer.gauge(families::PROPOSALS, snapshot.proposals)?;
+    writer.gauge(families::ROLLOUT_STAGE, snapshot.rollout_stage)?;
+    let [finished, stopped] = snapshot.totals.rollouts;
+    writer.counters(families::ROLLOUTS, [("finished", finished), ("stopped", stopped)])?;
     writer.gauges(families::FILES, snapshot.files.iter().map(|(file, bytes)| (*file, float(*bytes))))
 }
 
@@ -69,10 +73,7 @@ fn traffic(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     writer.counter(families::DELIVERIES, totals.deliveries)?;
     writer.counter(families::DELIVERY_BYTES, totals.delivered_bytes)?;
     let results = [("kept", totals.kept), ("refused", totals.refused), ("lost", totals.lost)];
-    let mut encoder = writer.family(families::ACKNOWLEDGEMENTS)?;
-    for (result, count) in results {
-        encoder.encode_family(&[("result", result)])?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
-    }
+    writer.counters(families::ACKNOWLEDGEMENTS, results)?;
     let (sum, count, buckets) = totals.reached.parts();
     writer.family(families::REACHED)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
 }
@@ -103,6 +104,15 @@ impl Writer<'_> {
 
     fn gauge(&mut self, family: &'static Family, value: u64) -> fmt::Result {
         self.family(family)?.encode_gauge(&float(value))
+    }
+
+    /// A family of counters by result.
+    fn counters<const N: usize>(&mut self, family: &'static Family, series: [(&str, u64); N]) -> fmt::Result {
+        let mut encoder = self.family(family)?;
+        for (result, count) in series {
+            encoder.encode_family(&[("result", result)])?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+        Ok(())
     }
 
     /// A family of one label.

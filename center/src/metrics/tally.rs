@@ -27,6 +27,8 @@ pub(crate) struct Totals {
     pub(crate) refused: u64,
     pub(crate) lost: u64,
     pub(crate) events: u64,
+    /// Finished and stopped.
+    pub(crate) rollouts: [u64; 2],
     pub(crate) reached: Latency,
 }
 
@@ -78,6 +80,16 @@ impl Tally {
     /// Events were taken.
     pub(crate) fn take(&self, events: usize) {
         self.totals().events += events as u64;
+    }
+
+    /// The desk has told this of a rollout.
+    pub(crate) fn end_rollout(&self, what: &str) {
+        let [finished, stopped] = &mut self.totals().rollouts;
+        match what {
+            "rollout_finished" => *finished += 1,
+            "rollout_stopped" => *stopped += 1,
+            _ => {}
+        }
     }
 
     /// A host begins to wait.

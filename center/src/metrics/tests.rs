@@ -22,6 +22,8 @@ fn snapshot() -> Snapshot {
         revision: 7,
         decisions: 1000,
         taken: 5,
+        proposals: 2,
+        rollout_stage: 1,
         hosts: vec![host("edge-1", "in sync", 7), host("edge-2", "behind", 3), host("gone", "revoked", 1)],
         totals: tally.read(),
         last_event: 50,

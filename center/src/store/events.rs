@@ -119,6 +119,14 @@ impl EventStore {
         Ok(last)
     }
 
+    /// Adds events of the center itself.
+    pub fn add(&mut self, host: &str, events: Vec<Event>) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let now = clock::now();
+        events.into_iter().try_for_each(|event| insert(&transaction, host, "", now, &event.clipped()))?;
+        Ok(transaction.commit()?)
+    }
+
     /// A page, oldest first.
     pub fn page(&self, wanted: &Wanted) -> Result<Vec<KeptEvent>, StoreError> {
         let query = "SELECT number, host, spool, received, body FROM events WHERE number > ?1 \

@@ -47,6 +47,18 @@ pub struct Ack {
     /// Addresses that its traffic depends on.
     #[serde(default)]
     pub gateways: Vec<std::net::IpAddr>,
+    /// Its requests so far, when it was asked for them.
+    #[serde(default)]
+    pub traffic: Option<Traffic>,
+}
+
+/// What a host has seen since its counters began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Requests, and packets dropped by their source.
+    pub all: u64,
+    /// Those that were refused.
+    pub refused: u64,
 }
 
 /// What a host said, and by which certificate it is known.
@@ -89,6 +101,27 @@ pub struct Skipped {
     pub lifted: u64,
     /// Refused by the host: no room, or no meaning.
     pub failed: u64,
+}
+
+impl Traffic {
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        let (all, refused) = (self.all.saturating_add(other.all), self.refused.saturating_add(other.refused));
+        Self { all, refused }
+    }
+
+    /// What came since.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self { all: self.all.saturating_sub(other.all), refused: self.refused.saturating_sub(other.refused) }
+    }
+
+    /// The refused part in hundredths of a percent.
+    pub fn share(self) -> u32 {
+        let share = u128::from(self.refused) * 10_000 / u128::from(self.all.max(1));
+        u32::try_from(share.min(10_000)).unwrap_or(10_000)
+    }
 }
 
 impl Store {

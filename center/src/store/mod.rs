@@ -9,6 +9,7 @@ mod hosts;
 mod proposals;
 mod replies;
 mod revisions;
+mod rollout;
 mod snapshot;
 mod tokens;
 mod trial;
@@ -22,9 +23,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use audit::{AuditEntry, Broken};
 pub use events::{Batch, EventStore, KeptEvent, MOST as MOST_EVENTS, Wanted, gap};
-pub use hosts::{Ack, Held, Host, Said, Skipped};
+pub use hosts::{Ack, Held, Host, Said, Skipped, Traffic};
 pub use proposals::ProposalRow;
 pub use revisions::{Along, Row};
+pub use rollout::RolloutRow;
 pub use snapshot::{SnapshotFile, SnapshotRow};
 pub use tokens::{Enrolment, Role, Token};
 pub use trial::TrialRow;
@@ -120,12 +122,13 @@ fn moment(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Moment> {
 
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What each version brought: the first one its tables, each later one what came with it.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("trials.sql"),
     include_str!("reported.sql"),
     include_str!("found.sql"),
     include_str!("proposals.sql"),
+    include_str!("rollout.sql"),
 ];
 
 #[cfg(test)]

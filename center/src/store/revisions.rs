@@ -3,7 +3,7 @@
 //! In: signed heads and packed deltas. Out: the same bytes. Never here: what is in them.
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::{Store, StoreError, audit, number, proposals, stored};
+use super::{RolloutRow, Store, StoreError, audit, number, proposals, stored};
 
 /// A revision as it is kept.
 pub struct Row {
@@ -29,6 +29,8 @@ pub enum Along {
     },
     /// The trial is over.
     EndsTrial,
+    /// A rollout is at this.
+    Rollout(Box<RolloutRow>),
 }
 
 impl Along {
@@ -39,6 +41,7 @@ impl Along {
                 proposals::close(transaction, *proposal, who, "proposal approved", &detail)?;
             }
             Self::EndsTrial => drop(transaction.execute("DELETE FROM trial", [])?),
+            Self::Rollout(row) => row.keep(transaction)?,
         }
         Ok(())
     }

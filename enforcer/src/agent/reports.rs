@@ -9,6 +9,7 @@ use super::core::Core;
 use crate::config::{LostAgent, format_duration};
 use crate::kernel::{KernelError, cpus, monotonic};
 use crate::metrics::{Build, Lease, Snapshot};
+use crate::sync::Traffic;
 use crate::wire::{
     Attachment, EventTotals, Exit, KindCount, ListReport, ListRequest, MapFill, PolicyCounts, ReasonCount,
     ServiceReport, ServiceRequests, StatusReport, TopReport, Trouble,
@@ -93,6 +94,21 @@ impl Core {
             spool: self.told.counts(),
             crowdsec: self.crowdsec_counts(),
         }
+    }
+
+    /// Requests so far, with the packets that were dropped before there was one.
+    pub(super) fn traffic(&self) -> Traffic {
+        let counters = self.kernel.counters().unwrap_or_default().into_iter();
+        let dropped = counters.filter(|(reason, _)| matches!(reason, Reason::BlockedSource | Reason::BlockedFlow));
+        let dropped: u64 = dropped.map(|(_, counter)| counter.count).sum();
+        let mut traffic = Traffic { all: dropped, refused: dropped };
+        for counters in self.kernel.service_counters().values() {
+            for (verdict, count) in Verdict::ALL.iter().zip(counters.requests) {
+                traffic.all += count;
+                traffic.refused += if matches!(verdict, Verdict::Pass | Verdict::Observe) { 0 } else { count };
+            }
+        }
+        traffic
     }
 
     /// Whether the kernel enforces; if not, why.

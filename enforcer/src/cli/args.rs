@@ -16,7 +16,9 @@ pub(super) use super::filter_args::{ModuleCommand, TrialArgs};
 pub(super) use super::find_args::{
     ApisArgs, ApisCommand, DrillArgs, FilterCommand, FiltersArgs, FindingCommand, FindingsArgs, ReplayArgs, ReportArgs,
 };
-pub(super) use super::fleet_args::{CenterArgs, EnrollArgs, FleetCommand, FleetEventsArgs, PolicyCommand};
+pub(super) use super::fleet_args::{
+    CenterArgs, EnrollArgs, FleetCommand, FleetEventsArgs, PolicyCommand, RolloutAction,
+};
 use crate::config::parse_duration;
 
 /// Refuses blocked devices, addresses and connections in the kernel of the host that serves your APIs.

@@ -54,7 +54,7 @@ fn path(args: &FleetEventsArgs) -> String {
 }
 
 /// Percent-encoding of whatever is no plain letter or digit.
-fn escaped(word: &str) -> String {
+pub(super) fn escaped(word: &str) -> String {
     let byte = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),

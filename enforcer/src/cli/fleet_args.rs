@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::parse_duration;
 
@@ -54,6 +54,15 @@ pub enum PolicyCommand {
         /// Undone after this time, by each host's kernel, unless `policy confirm` comes first: 30s, 5m
         #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "force")]
         confirm_within: Option<Duration>,
+        /// Groups of hosts, one after the other, the last is all; host:NAME is one host. Back by itself when one does harm
+        #[arg(long, value_name = "GROUP,...,all", value_delimiter = ',', conflicts_with = "confirm_within")]
+        stages: Vec<String>,
+        /// How long each stage is watched before the next
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "10m", requires = "stages")]
+        bake: Duration,
+        /// By how many percent of all requests refusals in a wave may grow
+        #[arg(long, value_name = "PERCENT", default_value_t = 2.0, requires = "stages")]
+        bound: f64,
         /// Even when somebody would be cut off
         #[arg(long)]
         force: bool,
@@ -129,6 +138,18 @@ pub enum PolicyCommand {
         #[arg(long)]
         force: bool,
     },
+    /// Show how the policy that comes stage by stage is, or the last one was; let the next stage come now; or take all of it back
+    Rollout {
+        /// status, promote or stop
+        #[arg(default_value = "status", hide_possible_values = true, hide_default_value = true)]
+        action: RolloutAction,
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+        /// Why, for the revision and the audit log
+        #[arg(long, default_value = "")]
+        comment: String,
+    },
     /// Undo the policy that is on trial now
     Undo {
         /// The center.
@@ -138,6 +159,18 @@ pub enum PolicyCommand {
         #[arg(long, default_value = "")]
         comment: String,
     },
+}
+
+/// What is to become of a rollout.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[value(rename_all = "lower")]
+pub enum RolloutAction {
+    /// The next stage comes now.
+    Promote,
+    /// Nothing; it is shown.
+    Status,
+    /// All of it goes back.
+    Stop,
 }
 
 /// Where the center is, and who asks.

@@ -37,6 +37,7 @@ mod proposals;
 mod replay;
 mod report;
 mod requests;
+mod rollout;
 mod status;
 mod support;
 mod switch;

@@ -19,8 +19,10 @@ use serde::{Deserialize, Serialize};
 use super::args::{CenterArgs, Globals, PolicyCommand};
 use super::enroll::{runtime, secret};
 use super::failure::Failure;
+use super::fleet::escaped;
 use super::out::Out;
 use super::proposals;
+use super::rollout::{self, Rollout};
 use super::table::clean;
 use crate::config::{Config, FastPath};
 use crate::sync::{Server, SyncError};
@@ -42,6 +44,8 @@ struct File {
 struct Planned {
     revision: u64,
     plan: Plan,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rollout: Option<Rollout>,
 }
 
 #[derive(Serialize)]
@@ -59,14 +63,16 @@ pub(super) fn policy(command: &PolicyCommand, _: &Globals, out: &mut Out) -> Res
         PolicyCommand::Validate { files } => validate(files, out),
         PolicyCommand::Diff { old, new } => diff(old, new, out),
         PolicyCommand::Plan { files, center } => planned(files, center, "", Wish::Plan, out),
-        PolicyCommand::Apply { files, center, comment, confirm_within, force } => {
+        PolicyCommand::Apply { files, center, comment, confirm_within, stages, bake, bound, force } => {
             let wish = match confirm_within {
                 Some(time) => Wish::Try(*time),
+                None if !stages.is_empty() => Wish::Stages { stages, bake: *bake, bound: *bound, force: *force },
                 None if *force => Wish::Force,
                 None => Wish::Apply,
             };
             planned(files, center, comment, wish, out)
         }
+        PolicyCommand::Rollout { action, center, comment } => rollout::rollout(center, *action, comment, out),
         PolicyCommand::Approve { id, center, comment } => {
             end(center, Method::POST, &format!("/v1/policy/proposals/{id}/approve"), comment, out)
         }
@@ -140,19 +146,24 @@ pub(super) fn content_of(path: &Path, key: SipKey, current: &Content) -> Result<
 
 /// What is to become of files.
 #[derive(Clone, Copy)]
-enum Wish {
+enum Wish<'a> {
     Apply,
     Force,
     Plan,
+    Stages { stages: &'a [String], bake: Duration, bound: f64, force: bool },
     Try(Duration),
 }
 
-impl Wish {
+impl Wish<'_> {
     fn request(self) -> (Method, String) {
         let path = match self {
             Self::Plan => return (Method::POST, "/v1/policy/plan".to_owned()),
             Self::Apply => "/v1/policy".to_owned(),
             Self::Force => "/v1/policy?force=true".to_owned(),
+            Self::Stages { stages, bake, bound, force } => {
+                let (stages, bake) = (escaped(&stages.join(",")), bake.as_secs());
+                format!("/v1/policy?stages={stages}&bake={bake}&bound={bound}&force={force}")
+            }
             Self::Try(time) => format!("/v1/policy?confirm_within={}", time.as_secs()),
         };
         (Method::PUT, path)
@@ -162,12 +173,19 @@ impl Wish {
         match self {
             Self::Plan => "planned on".to_owned(),
             Self::Apply | Self::Force => "now".to_owned(),
+            Self::Stages { .. } => "its first stage is".to_owned(),
             Self::Try(time) => format!("undone in {time:?} unless confirmed (enforcer policy confirm):"),
         }
     }
 }
 
-fn planned(files: &[PathBuf], center: &CenterArgs, comment: &str, wish: Wish, out: &mut Out) -> Result<Exit, Failure> {
+fn planned(
+    files: &[PathBuf],
+    center: &CenterArgs,
+    comment: &str,
+    wish: Wish<'_>,
+    out: &mut Out,
+) -> Result<Exit, Failure> {
     let texts = read(files)?;
     // Mistakes are found here, so that they are named as the files are named here.
     Document::parse(&texts)?;
@@ -185,7 +203,10 @@ fn planned(files: &[PathBuf], center: &CenterArgs, comment: &str, wish: Wish, ou
 
 fn show(answer: &[u8], verb: &str, out: &mut Out) -> Result<Planned, Failure> {
     let planned: Planned = serde_json::from_slice(answer).map_err(SyncError::line)?;
-    out.report(&planned, |planned| format!("{verb} revision {}\n{}", planned.revision, text(&planned.plan)))?;
+    out.report(&planned, |planned| {
+        let rollout = planned.rollout.as_ref().map(Rollout::lines).unwrap_or_default();
+        format!("{verb} revision {}\n{}{rollout}", planned.revision, text(&planned.plan))
+    })?;
     Ok(planned)
 }
 

@@ -2,12 +2,14 @@
 //!
 //! In: a center, and a proposal's number. Out: what waits, one with its plan, the new revision. Never here: which changes wait (the
 //! center's `approvals.toml`).
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use enforcer_policy::Moment;
 use enforcer_policy::plan::Plan;
 use hyper::Method;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::args::CenterArgs;
 use super::failure::Failure;
@@ -46,6 +48,9 @@ struct Proposal {
     created: Moment,
     until: Moment,
     stale: Option<String>,
+    /// What belongs to its way: the stages, the trial's seconds, the revision to go back to.
+    #[serde(flatten)]
+    more: BTreeMap<String, Value>,
 }
 
 /// `policy proposals`: all, or one with its plan.
@@ -88,6 +93,9 @@ impl Proposal {
         // Writing to a string cannot fail.
         let _ =
             write!(lines, "\n  made {} on revision {revision}, open until {}", time(self.created), time(self.until));
+        for (name, value) in &self.more {
+            let _ = write!(lines, "\n  {}: {}", clean(name), clean(&value.to_string()));
+        }
         if !self.comment.is_empty() {
             let _ = write!(lines, "\n  {}", clean(&self.comment));
         }
@@ -105,9 +113,10 @@ mod tests {
     #[test]
     fn a_proposal_says_what_it_is_and_that_it_is_stale() {
         let json = r#"{"id": 7, "author": "ada", "comment": "scan", "way": "rolled_back", "classes": ["rollback", "wide"],
-            "detail": "1 added", "revision": 3, "created": 0, "until": 86400000, "stale": "it was \u001b[2Jchanged"}"#;
+            "detail": "1 added", "revision": 3, "created": 0, "until": 86400000, "to": 2, "stale": "it was \u001b[2Jchanged"}"#;
         let text = serde_json::from_str::<Proposal>(json).unwrap().lines();
-        for words in ["proposal 7 of ada: rolled back: 1 added (rollback, wide)", "revision 3", "scan", "STALE: it was"]
+        for words in
+            ["proposal 7 of ada: rolled back: 1 added (rollback, wide)", "revision 3", "to: 2", "scan", "STALE: it was"]
         {
             assert!(text.contains(words), "{text}");
         }

@@ -39,6 +39,7 @@ pub struct Https {
     host: String,
     token: Option<String>,
     spread: Option<Duration>,
+    asks: Option<Asks>,
 }
 
 impl Server {
@@ -92,7 +93,25 @@ impl Server {
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(SyncError::line)?;
         // Its end shows in the next request.
         tokio::spawn(connection);
-        Ok(Https { sender, host: self.host.clone(), token: None, spread: None })
+        Ok(Https { sender, host: self.host.clone(), token: None, spread: None, asks: None })
+    }
+}
+
+/// What a center wants to hear beyond what every agent tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Asks {
+    /// Requests so far.
+    pub traffic: bool,
+    /// So often, in seconds.
+    pub every: Option<u64>,
+}
+
+impl Asks {
+    fn parse(words: &str) -> Self {
+        let mut words = words.split_ascii_whitespace();
+        let traffic = words.next() == Some("traffic");
+        let every = words.next().and_then(|seconds| seconds.parse().ok()).filter(|seconds| traffic && *seconds > 0);
+        Self { traffic, every }
     }
 }
 
@@ -115,6 +134,11 @@ impl Https {
         self.spread
     }
 
+    /// What the center of this connection wants to hear; nothing of one that does not ask.
+    pub fn asks(&self) -> Asks {
+        self.asks.unwrap_or_default()
+    }
+
     /// One request; an answer that is no success is an error with the center's words.
     pub async fn ask(
         &mut self,
@@ -135,6 +159,8 @@ impl Https {
             let status = answer.status();
             let spread = answer.headers().get(SPREAD).and_then(|spread| spread.to_str().ok()?.parse().ok());
             self.spread = spread.map(Duration::from_millis).or(self.spread);
+            let asks = answer.headers().get(ASKS).and_then(|asks| asks.to_str().ok());
+            self.asks = asks.map(Asks::parse).or(self.asks);
             let body = Limited::new(answer.into_body(), enforcer_policy::revision::LONGEST_DELIVERY);
             Ok::<_, SyncError>((status, body.collect().await.map_err(SyncError::line)?.to_bytes()))
         };
@@ -223,4 +249,26 @@ impl ServerCertVerifier for Fingerprint {
 const PORT: u16 = 9443;
 /// A center's header, in milliseconds.
 const SPREAD: &str = "enforcer-spread";
+/// Another one: `traffic`, or `traffic SECONDS`. Centers from before do not send it, and would not take what it asks for.
+const ASKS: &str = "enforcer-asks";
 const CONNECT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_center_asks_for_is_read_and_nonsense_is_nothing() {
+        let asks = |traffic, every| Asks { traffic, every };
+        for (words, meant) in [
+            ("traffic", asks(true, None)),
+            ("traffic 2", asks(true, Some(2))),
+            ("traffic 0", asks(true, None)),
+            ("traffic soon", asks(true, None)),
+            ("weather 2", asks(false, None)),
+            ("", asks(false, None)),
+        ] {
+            assert_eq!(Asks::parse(words), meant, "{words}");
+        }
+    }
+}

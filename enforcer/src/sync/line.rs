@@ -22,6 +22,10 @@ pub trait Host {
     fn carry_out(&self, delta: &Delta) -> impl Future<Output = ()>;
     /// What the kernel holds of the center's decisions.
     fn held(&self) -> Held;
+    /// What it has seen since its counters began.
+    fn traffic(&self) -> Option<Traffic> {
+        None
+    }
     /// What is known here is what the center says; with all of it but the decisions.
     fn settled(&self, base: &Base);
     /// How the line is, for `status`.
@@ -70,6 +74,15 @@ pub struct Skipped {
     pub failed: u64,
 }
 
+/// What a host has seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Traffic {
+    /// Requests, and packets dropped by their source or flow.
+    pub all: u64,
+    /// Those that were refused.
+    pub refused: u64,
+}
+
 /// What the center is told.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Ack {
@@ -79,6 +92,9 @@ pub struct Ack {
     refused: Option<String>,
     version: String,
     gateways: Vec<IpAddr>,
+    /// Only for a center that asks: those from before would not take it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traffic: Option<Traffic>,
 }
 
 /// The line of one host.
@@ -133,7 +149,8 @@ impl Line {
             let Some(bytes) = self.watch(&mut https).await? else {
                 self.backoff.reset();
                 host.settled(self.replica.content().base());
-                self.acknowledge(&mut https, host, None).await?;
+                let traffic = https.asks().traffic.then(|| host.traffic()).flatten();
+                self.tell(&mut https, host, None, traffic).await?;
                 continue;
             };
             match self.replica.accept(&bytes, &self.enrolment.groups, Some(host.now())) {
@@ -167,8 +184,9 @@ impl Line {
 
     async fn watch(&mut self, https: &mut Https) -> Result<Option<bytes::Bytes>, SyncError> {
         let (Known { number, hash }, whole) = (self.replica.known(), self.shelf.is_long());
-        let path = format!("/v1/agent/watch?number={number}&hash={hash}&wait={WAIT}&whole={whole}");
-        let patience = Duration::from_secs(WAIT) + PATIENCE;
+        let wait = https.asks().every.unwrap_or(WAIT).min(WAIT);
+        let path = format!("/v1/agent/watch?number={number}&hash={hash}&wait={wait}&whole={whole}");
+        let patience = Duration::from_secs(wait) + PATIENCE;
         let (status, bytes) = https.ask(Method::GET, &path, Vec::new(), patience).await?;
         if let Some(spread) = https.spread() {
             self.backoff.spread(spread);
@@ -192,16 +210,27 @@ impl Line {
         );
     }
 
-    /// Tells the center what is new.
+    /// Tells the center what is new. Its counters are read only where they are wanted often: a delivery costs no more than it must.
     async fn acknowledge(
         &mut self,
         https: &mut Https,
         host: &impl Host,
         refused: Option<String>,
     ) -> Result<(), SyncError> {
+        let traffic = https.asks().every.and_then(|_| host.traffic());
+        self.tell(https, host, refused, traffic).await
+    }
+
+    async fn tell(
+        &mut self,
+        https: &mut Https,
+        host: &impl Host,
+        refused: Option<String>,
+        traffic: Option<Traffic>,
+    ) -> Result<(), SyncError> {
         let Known { number, hash } = self.replica.known();
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let ack = Ack { number, hash, held: host.held(), refused, version, gateways: gateways() };
+        let ack = Ack { number, hash, held: host.held(), refused, version, gateways: gateways(), traffic };
         let body = serde_json::to_vec(&ack).map_err(SyncError::line)?;
         https.ask(Method::POST, "/v1/agent/ack", body, PATIENCE).await?;
         host.acknowledged(self.replica.known());

@@ -21,6 +21,6 @@ mod shelf;
 pub use courier::{Courier, Outbox, spool_id};
 pub use enrolment::{Enrolment, Invitation, enrol, keep_secret};
 pub use error::SyncError;
-pub use https::{Https, Server};
-pub use line::{Ack, Held, Host, Line, Phase, Skipped};
+pub use https::{Asks, Https, Server};
+pub use line::{Ack, Held, Host, Line, Phase, Skipped, Traffic};
 pub use shelf::Shelf;

@@ -23,7 +23,7 @@ use super::core::Core;
 use crate::apply::apply_one;
 use crate::config::LeftOut;
 use crate::store::Record;
-use crate::sync::{Held, Host, Phase, Shelf, Skipped};
+use crate::sync::{Held, Host, Phase, Shelf, Skipped, Traffic};
 use crate::wire::CenterReport;
 
 /// Decisions that are carried out at once; then others may speak to the agent.
@@ -354,6 +354,10 @@ impl Host for Shared {
 
     fn held(&self) -> Held {
         self.lock().held()
+    }
+
+    fn traffic(&self) -> Option<Traffic> {
+        Some(self.lock().traffic())
     }
 
     fn settled(&self, base: &Base) {

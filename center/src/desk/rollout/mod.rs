@@ -1,0 +1,418 @@
+//! A policy that comes stage by stage, and goes back by itself when a stage does harm.
+//!
+//! In: a content and a course; what hosts say, now and then. Out: one ordinary signed revision for each stage, and one that takes all of it
+//! back. Never here: a clock that ticks, how hosts are asked (`api`).
+//!
+//! Its state is a row of the store that changes in the same step as the revision of a stage: a center that starts again goes on where it was.
+mod judge;
+mod narrow;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use enforcer_policy::plan::{Guard, Plan};
+use enforcer_policy::revision::{Content, Delta};
+use enforcer_policy::{Event, EventKind, Moment};
+use serde::{Deserialize, Serialize};
+
+use super::change::Change;
+use super::proposals::Way;
+use super::{Approval, Desk, DeskError, Signature};
+use crate::clock;
+use crate::store::{Along, RolloutRow, Traffic};
+use judge::{Member, SILENT, Verdict, Wave, judge};
+use narrow::{Present, Staging};
+
+/// The last stage: every host.
+pub const ALL: &str = "all";
+
+/// How a rollout goes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Course {
+    /// Groups of hosts, one after the other; the last is [`ALL`].
+    pub stages: Vec<String>,
+    /// How long each stage is watched before the next.
+    pub bake_seconds: u64,
+    /// By how much the refused share of a wave may grow, in hundredths of a percent of all requests.
+    pub bound: u32,
+}
+
+/// What a host says now.
+#[derive(Clone, Debug, Default)]
+pub struct HostNow {
+    /// Its name.
+    pub name: String,
+    /// Its groups.
+    pub groups: Vec<String>,
+    /// When it was last heard of.
+    pub seen: Option<Moment>,
+    /// The revision that it has acknowledged.
+    pub revision: u64,
+    /// It refused the last delivery.
+    pub refuses: bool,
+    /// What is wrong with it, in words.
+    pub wrong: Option<String>,
+    /// Decisions and services that it cannot carry out.
+    pub lacking: u64,
+    /// Its requests so far, if it tells.
+    pub tries: Option<Traffic>,
+    /// Its requests of the last minutes.
+    pub before: Traffic,
+}
+
+/// How a rollout is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "phase", content = "why", rename_all = "lowercase")]
+enum Phase {
+    Baking,
+    Held(String),
+    Finished,
+    Stopped(String),
+}
+
+/// A rollout, as the store keeps it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Rollout {
+    course: Course,
+    author: String,
+    approver: Option<String>,
+    comment: String,
+    begun: Moment,
+    #[serde(flatten)]
+    phase: Phase,
+    waits: Vec<String>,
+    waves: Vec<Wave>,
+}
+
+/// A rollout that is on, or the last one.
+pub(super) struct Rolling {
+    state: Rollout,
+    change: Arc<Change>,
+}
+
+/// A rollout as it is shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct RolloutShown {
+    #[serde(flatten)]
+    course: Course,
+    author: String,
+    approver: Option<String>,
+    comment: String,
+    begun: Moment,
+    #[serde(flatten)]
+    phase: Phase,
+    /// What comes with the last stage only.
+    waits: Vec<String>,
+    waves: Vec<WaveShown>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct WaveShown {
+    stage: String,
+    revision: u64,
+    since: Moment,
+    /// When it is looked whether the next one may come.
+    until: Moment,
+    hosts: usize,
+    acknowledged: usize,
+    absent: Vec<String>,
+    before: Traffic,
+    tries: Traffic,
+}
+
+impl Course {
+    /// A bound in percent.
+    pub fn new(stages: Vec<String>, bake: Duration, bound: f64) -> Result<Self, DeskError> {
+        let wrong = |what: String| Err(DeskError::Rollout(what));
+        let distinct: BTreeSet<&String> = stages.iter().collect();
+        if stages.last().is_none_or(|last| last != ALL) || distinct.len() != stages.len() || stages.len() > MOST_STAGES
+        {
+            return wrong(format!("stages are up to {MOST_STAGES} different groups, and the last is {ALL}"));
+        }
+        if !(SHORTEST..=LONGEST).contains(&bake) {
+            return wrong("a stage bakes for a second to seven days".to_owned());
+        }
+        if !(0.01..=100.0).contains(&bound) {
+            return wrong("the bound is 0.01 to 100 percent".to_owned());
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 10,000")]
+        let bound = (bound * 100.0).round() as u32;
+        Ok(Self { stages, bake_seconds: bake.as_secs(), bound })
+    }
+
+    const fn bake(&self) -> Duration {
+        Duration::from_secs(self.bake_seconds)
+    }
+}
+
+impl Rollout {
+    const fn is_on(&self) -> bool {
+        matches!(self.phase, Phase::Baking | Phase::Held(_))
+    }
+
+    fn stage(&self) -> &str {
+        self.waves.last().map_or("", |wave| &wave.stage)
+    }
+
+    /// The wave of the next stage; hosts of earlier ones are in theirs.
+    fn begin_wave(&mut self, revision: u64, hosts: &[HostNow], now: Moment) {
+        let Some(stage) = self.course.stages.get(self.waves.len()) else { return };
+        let earlier = |host: &&HostNow| self.waves.iter().any(|wave| wave.members.contains_key(&host.name));
+        let mine =
+            hosts.iter().filter(|host| stage == ALL || host.groups.contains(stage)).filter(|host| !earlier(host));
+        let (heard, absent): (Vec<_>, Vec<_>) = mine.partition(|host| host.is_heard(now));
+        let members = heard.into_iter().map(|host| (host.name.clone(), Member::of(host))).collect();
+        let absent = absent.into_iter().take(SHOWN).map(|host| host.name.clone()).collect();
+        self.waves.push(Wave { stage: stage.clone(), revision, since: now, members, absent });
+        self.phase = Phase::Baking;
+    }
+
+    fn hear(&mut self, hosts: &[HostNow]) {
+        for wave in &mut self.waves {
+            for host in hosts {
+                if let Some(member) = wave.members.get_mut(&host.name) {
+                    member.hear(host, wave.revision);
+                }
+            }
+        }
+    }
+
+    fn signature(&self) -> Signature {
+        let approval = self.approver.clone().map(|who| Approval { who, proposal: 0 });
+        let comment =
+            format!("stage {}: {}", self.course.stages.get(self.waves.len()).map_or("", |next| next), self.comment);
+        Signature { author: self.author.clone(), token: String::new(), approval, comment }
+    }
+
+    fn shown(&self) -> RolloutShown {
+        let Self { course, author, approver, comment, begun, phase, waits, waves } = self.clone();
+        let bake = course.bake();
+        let waves = waves.iter().map(|wave| WaveShown::of(wave, bake)).collect();
+        RolloutShown { course, author, approver, comment, begun, phase, waits, waves }
+    }
+}
+
+impl WaveShown {
+    fn of(wave: &Wave, bake: Duration) -> Self {
+        Self {
+            stage: wave.stage.clone(),
+            revision: wave.revision,
+            since: wave.since,
+            until: wave.since.plus(bake),
+            hosts: wave.members.len(),
+            acknowledged: wave.members.values().filter(|member| member.acknowledged).count(),
+            absent: wave.absent.clone(),
+            before: wave.before(),
+            tries: wave.since(),
+        }
+    }
+}
+
+impl HostNow {
+    fn is_heard(&self, now: Moment) -> bool {
+        self.seen.is_some_and(|seen| seen.until(now) <= SILENT)
+    }
+}
+
+impl Desk {
+    /// Begins to roll a content out.
+    pub fn roll_out(
+        &mut self,
+        wanted: &Content,
+        course: Course,
+        (guard, hosts): (&Guard, &[HostNow]),
+        forced: bool,
+        by: &Signature,
+    ) -> Result<Plan, DeskError> {
+        self.no_trial()?;
+        let plan = Plan::between(&self.content, wanted, guard);
+        super::not_cut_off(&plan.lockouts, forced)?;
+        let delta = self.content.delta_to(wanted);
+        let (change, now) = (Change::of(&self.content, delta.clone()), clock::now());
+        let staging = Staging::new(&change, &course.stages);
+        if course.stages.len() > 1 && !staging.has_early(self.present(now)) {
+            let what =
+                "nothing of this comes before the last stage: it changes or ends what there is, or names other groups";
+            return Err(DeskError::Rollout(what.to_owned()));
+        }
+        let deaf = |stage: &&String| {
+            !hosts.iter().any(|host| host.is_heard(now) && (*stage == ALL || host.groups.contains(stage)))
+        };
+        if let Some(stage) = course.stages.iter().find(deaf) {
+            let what =
+                format!("no host of {stage} has been heard of for {} s (enforcer-center hosts list)", SILENT.as_secs());
+            return Err(DeskError::Rollout(what));
+        }
+        let waits = staging.waits();
+        let way = Way::RolledOut { course: course.clone() };
+        self.clear(&way, !plan.lockouts.is_empty(), &delta, by, &super::counted(&plan))?;
+        let approver = by.approval.as_ref().map(|approval| approval.who.clone());
+        let (author, comment) = (by.author.clone(), by.comment.clone());
+        let state =
+            Rollout { course, author, approver, comment, begun: now, phase: Phase::Baking, waits, waves: Vec::new() };
+        self.next_stage(Rolling { state, change: Arc::new(change) }, hosts, by)?;
+        Ok(plan)
+    }
+
+    /// Whether one is on.
+    pub fn is_rolling(&self) -> bool {
+        self.rollout.as_ref().is_some_and(|rolling| rolling.state.is_on())
+    }
+
+    /// The one that is on, or the last one.
+    pub fn rollout(&self) -> Option<RolloutShown> {
+        self.rollout.as_ref().map(|rolling| rolling.state.shown())
+    }
+
+    /// How many stages are out; 0 when none is on.
+    pub fn rollout_stage(&self) -> usize {
+        self.rollout.as_ref().filter(|rolling| rolling.state.is_on()).map_or(0, |rolling| rolling.state.waves.len())
+    }
+
+    /// Looks at what hosts say: goes on, waits, or takes it back.
+    pub fn tend_rollout(&mut self, hosts: &[HostNow], opened: Moment) -> Result<(), DeskError> {
+        let Some(mut rolling) = self.rolling() else { return Ok(()) };
+        let before = rolling.written()?;
+        rolling.state.hear(hosts);
+        match judge(&rolling.state, hosts, clock::now(), opened) {
+            Verdict::Promote => return self.go_on(rolling, hosts),
+            Verdict::Stop(why) => return self.take_back(rolling, &why, &Signature::center(why.clone())).map(drop),
+            Verdict::Hold(why) => rolling.state.phase = Phase::Held(why),
+            Verdict::Wait => rolling.state.phase = Phase::Baking,
+        }
+        let written = rolling.written()?;
+        if written != before {
+            self.store.keep_rollout_state(&written).context("the rollout")?;
+        }
+        self.rollout = Some(rolling);
+        Ok(())
+    }
+
+    /// The next stage now, whatever the wave says.
+    pub fn promote(&mut self, hosts: &[HostNow], by: &Signature) -> Result<u64, DeskError> {
+        let mut rolling = self.rolling().ok_or_else(none_is_on)?;
+        rolling.state.hear(hosts);
+        let stage = rolling.state.stage().to_owned();
+        self.store.note(&by.author, "rollout promoted", &format!("past stage {stage}")).context("the audit log")?;
+        self.go_on(rolling, hosts)?;
+        Ok(self.number)
+    }
+
+    /// All of it goes back.
+    pub fn stop_rollout(&mut self, by: &Signature) -> Result<u64, DeskError> {
+        let rolling = self.rolling().ok_or_else(none_is_on)?;
+        self.take_back(rolling, &format!("{} stopped it", by.author), by)
+    }
+
+    /// At the start: what the store says of it.
+    pub(super) fn open_rollout(&mut self) -> anyhow::Result<()> {
+        let Some(row) = self.store.rollout()? else { return Ok(()) };
+        let state: Rollout = serde_json::from_str(&row.state).context("the rollout in the store is damaged")?;
+        let change = if state.is_on() { Change::unpacked(&row.forward, &row.before)? } else { Change::default() };
+        self.rollout = Some(Rolling { state, change: Arc::new(change) });
+        Ok(())
+    }
+
+    /// What is to be told of this desk's own doings since the last call.
+    pub fn take_told(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// A copy of the one that is on, to be changed and then kept.
+    fn rolling(&self) -> Option<Rolling> {
+        let rolling = self.rollout.as_ref().filter(|rolling| rolling.state.is_on())?;
+        Some(Rolling { state: rolling.state.clone(), change: Arc::clone(&rolling.change) })
+    }
+
+    fn go_on(&mut self, rolling: Rolling, hosts: &[HostNow]) -> Result<(), DeskError> {
+        if rolling.state.waves.len() < rolling.state.course.stages.len() {
+            let by = rolling.state.signature();
+            return self.next_stage(rolling, hosts, &by);
+        }
+        let state = Rollout { phase: Phase::Finished, ..rolling.state };
+        self.store.note("center", "rollout finished", &format!("of {}", state.author)).context("the audit log")?;
+        self.tell(
+            "rollout_finished",
+            "low",
+            format!("the policy of {} is on all hosts, and every wave was well", state.author),
+        );
+        let rolling = Rolling { state, change: Arc::default() };
+        self.store.keep_rollout(&rolling.row()?).context("the rollout")?;
+        self.rollout = Some(rolling);
+        Ok(())
+    }
+
+    fn next_stage(&mut self, mut rolling: Rolling, hosts: &[HostNow], by: &Signature) -> Result<(), DeskError> {
+        let now = clock::now();
+        let at = rolling.state.waves.len();
+        let delta = Staging::new(&rolling.change, &rolling.state.course.stages).forward(at, self.present(now));
+        rolling.state.begin_wave(self.number + 1, hosts, now);
+        let (stage, of) = (rolling.state.stage().to_owned(), rolling.state.course.stages.len());
+        let detail = format!("stage {} of {of}, {stage}: {} decisions", at + 1, delta.put.len());
+        self.publish_rollout(delta, rolling, by, "rollout stage", &detail)?;
+        self.tell("rollout_stage", "low", format!("stage {} of {of}, {stage}, is out", at + 1));
+        Ok(())
+    }
+
+    fn take_back(&mut self, rolling: Rolling, why: &str, by: &Signature) -> Result<u64, DeskError> {
+        let at = rolling.state.waves.len().saturating_sub(1);
+        let delta = Staging::new(&rolling.change, &rolling.state.course.stages).back(at, self.present(clock::now()));
+        let detail = format!("at stage {}: {why}", rolling.state.stage());
+        let state = Rollout { phase: Phase::Stopped(why.to_owned()), ..rolling.state };
+        self.publish_rollout(delta, Rolling { state, change: Arc::default() }, by, "rollout undone", &detail)?;
+        self.tell("rollout_stopped", "high", format!("{detail}; the policy before it is back"));
+        Ok(self.number)
+    }
+
+    /// A revision, and the state that goes with it.
+    fn publish_rollout(
+        &mut self,
+        delta: Delta,
+        rolling: Rolling,
+        by: &Signature,
+        what: &str,
+        detail: &str,
+    ) -> Result<(), DeskError> {
+        let along = vec![Along::Rollout(Box::new(rolling.row()?))];
+        self.publish_and(delta, by, what, detail, along)?;
+        self.rollout = Some(rolling);
+        Ok(())
+    }
+
+    const fn present(&self, now: Moment) -> Present<'_> {
+        Present { content: &self.content, index: &self.index, now }
+    }
+
+    fn tell(&mut self, what: &str, severity: &str, message: String) {
+        let severity = Some(severity.to_owned());
+        self.told.push(Event { severity, ..Event::new(EventKind::Notice, clock::now(), what, message) });
+    }
+}
+
+impl Rolling {
+    fn row(&self) -> anyhow::Result<RolloutRow> {
+        let (forward, before) = self.change.packed()?;
+        Ok(RolloutRow { state: self.written()?, forward, before })
+    }
+
+    fn written(&self) -> anyhow::Result<String> {
+        Ok(serde_json::to_string(&self.state)?)
+    }
+
+    /// In words, for whoever wants something else now.
+    pub(super) fn is_in_the_way(&self) -> Option<String> {
+        self.state.is_on().then(|| format!("a rollout is on, at stage {}", self.state.stage()))
+    }
+}
+
+fn none_is_on() -> DeskError {
+    DeskError::Rollout("no rollout is on".to_owned())
+}
+
+const MOST_STAGES: usize = 16;
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_hours(7 * 24);
+/// Absent hosts that are named.
+const SHOWN: usize = 100;
