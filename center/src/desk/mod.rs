@@ -8,7 +8,9 @@ mod change;
 mod deliveries;
 mod index;
 mod proposals;
+mod refusal;
 mod rollout;
+mod signature;
 mod snapshot;
 mod trial;
 
@@ -19,9 +21,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use enforcer_common::SipKey;
 use enforcer_policy::document::Document;
-use enforcer_policy::plan::{Guard, Lockout, Plan};
+use enforcer_policy::plan::{Guard, Plan};
 use enforcer_policy::revision::{Content, Delta, Digest, EVERYONE, Entry, Head, Known, MOST_DECISIONS, Signed, Signer};
-use enforcer_policy::{DecisionId, Event, Moment, Order, Refusal, Scope, Subject};
+use enforcer_policy::{DecisionId, Event, Moment, Order, Scope, Subject};
 
 use crate::rules::Rules;
 use crate::store::{Along, Row, Store};
@@ -30,84 +32,17 @@ use deliveries::Deliveries;
 pub use deliveries::News;
 use index::{Drawn, Index};
 pub use proposals::{Proposal, Way};
+pub use refusal::DeskError;
+use refusal::not_cut_off;
 use rollout::Rolling;
 pub use rollout::{ALL, Course, HostNow, RolloutShown};
+pub use signature::{Approval, Signature};
 pub use snapshot::take_snapshot;
 
 /// A new revision lasts this long unknown to a host; then the host takes it for a replay.
 const LIFE: Duration = Duration::from_hours(30 * 24);
 /// Revisions that one delta may span; a host further behind gets everything.
 const SPAN: u64 = 1000;
-
-/// What stands behind a change.
-#[derive(Clone, Debug)]
-pub struct Signature {
-    /// Who made it.
-    pub author: String,
-    /// The id of that person's token; none has the center itself.
-    pub token: String,
-    /// Who else stands for it.
-    pub approval: Option<Approval>,
-    /// Why.
-    pub comment: String,
-}
-
-/// A second person's word.
-#[derive(Clone, Debug)]
-pub struct Approval {
-    /// Whose.
-    pub who: String,
-    /// For which proposal; 0 for a trial that was approved when it began.
-    pub proposal: u64,
-}
-
-impl Signature {
-    /// What the center does by itself.
-    pub(crate) fn center(comment: String) -> Self {
-        Self { author: "center".to_owned(), token: String::new(), approval: None, comment }
-    }
-}
-
-/// Why a change is not made.
-#[derive(Debug, thiserror::Error)]
-pub enum DeskError {
-    /// The decision may not be made.
-    #[error("{0}")]
-    Refused(#[from] Refusal),
-    /// Somebody would be cut off.
-    #[error("{0} would be cut off")]
-    Lockout(String),
-    /// There would be more decisions than hosts take.
-    #[error("there would be {0} decisions, and hosts take {MOST_DECISIONS}")]
-    Full(usize),
-    /// A policy is on trial, or none is.
-    #[error("{0}")]
-    Trial(String),
-    /// A rollout is on, or none is, or it makes no sense.
-    #[error("{0}")]
-    Rollout(String),
-    /// It waits for a second person.
-    #[error("proposal {} waits for a second person", .0.id)]
-    Proposed(Box<Proposal>),
-    /// As many wait as may.
-    #[error("{0} proposals wait already")]
-    ManyWait(u64),
-    /// There is no such proposal.
-    #[error("no proposal {0} is open")]
-    NoProposal(u64),
-    /// A proposal of somebody else.
-    #[error("the proposal is {0}'s")]
-    NotTheirs(String),
-    /// Nobody is a second person beside themselves.
-    #[error("{0} has made this proposal, and somebody else must approve it")]
-    SamePerson(String),
-    /// The policy has changed under a proposal.
-    #[error("proposal {0} is stale: {1}")]
-    Stale(u64, String),
-    /// The center itself fails.
-    #[error("{0:#}")]
-    Failed(#[from] anyhow::Error),
-}
 
 /// The policy and its history.
 pub struct Desk {
@@ -422,14 +357,6 @@ impl Desk {
 pub fn is_ours(store: &Store, known: Known) -> anyhow::Result<bool> {
     let head = store.head(known.number)?;
     Ok(known.number == 0 || head.is_some_and(|head| Signed::from_bytes(head).hash() == known.hash))
-}
-
-/// Nobody whom no decision should is cut off, or that is meant.
-fn not_cut_off(lockouts: &[Lockout], forced: bool) -> Result<(), DeskError> {
-    match lockouts.first() {
-        Some(first) if !forced => Err(DeskError::Lockout(format!("{} ({})", first.address, first.whose))),
-        Some(_) | None => Ok(()),
-    }
 }
 
 /// A plan for the audit log.

@@ -211,7 +211,7 @@ impl Desk {
         } else {
             guard.hit(delta.put.iter().map(|entry| &entry.decision), &self.content)
         };
-        super::not_cut_off(&hit, forced)?;
+        super::refusal::not_cut_off(&hit, forced)?;
         self.publish(delta, by, what, detail)
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use enforcer_policy::Moment;
 use serde::{Deserialize, Serialize};
 
-use super::{HostNow, Rollout};
+use super::state::{HostNow, Rollout};
 use crate::store::Traffic;
 
 /// What becomes of a rollout now.
@@ -176,7 +176,7 @@ const FEW: u64 = 3;
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ALL, Course, Phase};
+    use super::super::state::{ALL, Course, Phase};
     use super::*;
 
     const REVISION: u64 = 7;
