@@ -194,6 +194,8 @@ fn who_has_left_stands_for_nothing_and_rejected_is_gone() {
     assert!(matches!(office.desk.reject(left, true, &office.ada), Err(DeskError::NotTheirs(_))));
     office.desk.reject(left, false, &office.bea).unwrap();
     assert_eq!(office.desk.proposals().unwrap(), []);
+    let told: Vec<String> = office.desk.take_told().into_iter().map(|event| event.what).collect();
+    assert_eq!(told, ["proposed", "proposal_rejected"]);
 }
 
 #[test]

@@ -249,11 +249,15 @@ async fn health(axum::extract::State(center): axum::extract::State<Center>) -> A
     Answer::json(&serde_json::json!({"status": "ok", "revision": number}))
 }
 
-/// Undoes trials whose deadline has passed; until dropped. Hosts need nobody for that, but the policy must say so too.
+/// Undoes trials, and ends proposals, whose deadline has passed; until dropped. Hosts need nobody for that, but the policy must say so too.
 pub(crate) async fn watch_trials(center: Center) {
     loop {
         tokio::time::sleep(TRIALS).await;
-        let lapsed = center.work(|desk, _| Ok(desk.undo_lapsed()?)).await;
+        let lapse = |desk: &mut Desk, _: &Center| {
+            desk.undo_lapsed()?;
+            Ok(desk.forget_lapsed()?)
+        };
+        let lapsed = center.work(lapse).await;
         if let Err(problem) = lapsed {
             tracing::error!(
                 ?problem,

@@ -23,7 +23,7 @@ use enforcer_common::SipKey;
 use enforcer_policy::document::Document;
 use enforcer_policy::plan::{Guard, Plan};
 use enforcer_policy::revision::{Content, Delta, Digest, EVERYONE, Entry, Head, Known, MOST_DECISIONS, Signed, Signer};
-use enforcer_policy::{DecisionId, Event, Moment, Order, Scope, Subject};
+use enforcer_policy::{DecisionId, Event, EventKind, Moment, Order, Scope, Subject};
 
 use crate::rules::Rules;
 use crate::store::{Along, Row, Store};
@@ -344,6 +344,17 @@ impl Desk {
         let row = Row { number, head: signed.bytes().to_vec(), delta: packed, plain };
         self.store.publish(&row, &by.author, what, &format!("revision {number}: {detail}"), along)?;
         Ok(signed)
+    }
+
+    /// What is to be told of this desk's own doings since the last call.
+    pub fn take_told(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// One thing that this desk has done.
+    pub(super) fn tell(&mut self, what: &str, severity: &str, message: String) {
+        let severity = Some(severity.to_owned());
+        self.told.push(Event { severity, ..Event::new(EventKind::Notice, clock::now(), what, message) });
     }
 
     /// The id of the decision on a subject in a scope, or a fresh one.

@@ -114,6 +114,7 @@ impl Desk {
         let comment = if by.comment.is_empty() { comment } else { format!("{comment} ({})", by.comment) };
         let signature = Signature { author, token, approval: Some(approval), comment };
         self.carry_out(&shown.way, delta, (guard, hosts, forced), &signature, &shown.detail)?;
+        self.tell("proposal_approved", "low", format!("{} approved proposal {id} of {}", by.author, shown.author));
         Ok(self.number)
     }
 
@@ -125,6 +126,15 @@ impl Desk {
         }
         let detail = format!("of {}: {}", row.author, if by.comment.is_empty() { "no comment" } else { &by.comment });
         self.store.reject(id, &by.author, &detail).map_err(anyhow::Error::from)?;
+        self.tell("proposal_rejected", "low", format!("{} rejected proposal {id} {detail}", by.author));
+        Ok(())
+    }
+
+    /// Those that nobody has approved in time are over.
+    pub fn forget_lapsed(&mut self) -> Result<(), DeskError> {
+        for id in self.store.forget_proposals().map_err(anyhow::Error::from)? {
+            self.tell("proposal_lapsed", "low", format!("nobody approved proposal {id} in time"));
+        }
         Ok(())
     }
 
@@ -178,6 +188,7 @@ impl Desk {
         };
         let id = self.store.propose(&row).map_err(anyhow::Error::from)?;
         let ProposalRow { author, comment, detail, revision, until, .. } = row;
+        self.tell("proposed", "medium", format!("proposal {id} of {author} waits for a second person: {detail}"));
         Ok(Proposal { id, author, comment, way: way.clone(), classes, detail, revision, created, until, stale: None })
     }
 

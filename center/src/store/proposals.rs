@@ -42,7 +42,6 @@ impl Store {
     /// Adds one, with its audit entry; gives its number.
     pub fn propose(&mut self, row: &ProposalRow) -> Result<u64, StoreError> {
         self.write(|transaction| {
-            forget(transaction)?;
             let query = "INSERT INTO proposals (author, token, comment, kind, classes, detail, forced, revision, created, \
                  until, forward, forward_plain, before, before_plain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
             let (revision, created, until) = (stored(row.revision)?, stored(row.created.0)?, stored(row.until.0)?);
@@ -80,6 +79,22 @@ impl Store {
         Ok(statement.query_row(params![stored(clock::now().0)?, id], proposal).optional()?)
     }
 
+    /// Ends those that nobody approved in time, and names them.
+    pub fn forget_proposals(&mut self) -> Result<Vec<u64>, StoreError> {
+        let now = stored(clock::now().0)?;
+        let mut statement = self.connection.prepare_cached("SELECT id FROM proposals WHERE until <= ?")?;
+        let over: Vec<u64> = statement.query_map([now], |row| number(row, 0))?.collect::<Result<_, _>>()?;
+        drop(statement);
+        if !over.is_empty() {
+            self.write(|transaction| {
+                let lapse =
+                    |id| close(transaction, id, "center", "proposal lapsed", "nobody approved it in time").map(drop);
+                over.iter().copied().try_for_each(lapse)
+            })?;
+        }
+        Ok(over)
+    }
+
     /// It is not to be; false when there is none.
     pub fn reject(&mut self, id: u64, who: &str, detail: &str) -> Result<bool, StoreError> {
         self.write(|transaction| close(transaction, id, who, "proposal rejected", detail))
@@ -99,17 +114,6 @@ pub(super) fn close(
         audit::append(transaction, who, what, &format!("proposal {id}: {detail}"))?;
     }
     Ok(closed)
-}
-
-/// Those that nobody approved in time.
-fn forget(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    let now = stored(clock::now().0)?;
-    let mut statement = transaction.prepare_cached("SELECT id FROM proposals WHERE until <= ?")?;
-    let over: Vec<u64> = statement.query_map([now], |row| number(row, 0))?.collect::<Result<_, _>>()?;
-    for id in over {
-        close(transaction, id, "center", "proposal lapsed", "nobody approved it in time")?;
-    }
-    Ok(())
 }
 
 fn proposal(row: &rusqlite::Row<'_>) -> rusqlite::Result<ProposalRow> {

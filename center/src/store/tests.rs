@@ -167,3 +167,31 @@ fn a_store_of_each_earlier_version_is_brought_up() {
         assert!(Store::open(&path).is_ok());
     }
 }
+
+#[test]
+fn a_proposal_that_nobody_approved_in_time_is_over() {
+    let (_folder, mut store) = store();
+    let row = |until| ProposalRow {
+        id: 0,
+        author: "ada".to_owned(),
+        token: "1".to_owned(),
+        comment: String::new(),
+        kind: "{}".to_owned(),
+        classes: "[]".to_owned(),
+        detail: "a block".to_owned(),
+        forced: false,
+        revision: 1,
+        created: Moment(1),
+        until,
+        forward: (vec![1], 1),
+        before: (vec![2], 2),
+    };
+    let (over, open) = (store.propose(&row(Moment(5))).unwrap(), store.propose(&row(Moment(u64::MAX >> 1))).unwrap());
+    assert!(store.proposal(over).unwrap().is_none(), "it could still be approved");
+    assert_eq!((store.open_proposals().unwrap(), store.proposals().unwrap()[0].id), (1, open));
+    assert_eq!((store.forget_proposals().unwrap(), store.forget_proposals().unwrap()), (vec![over], vec![]));
+    let last = store.audit(0, 10).unwrap().pop().unwrap();
+    assert_eq!((last.who.as_str(), last.what.as_str()), ("center", "proposal lapsed"));
+    assert!(store.reject(open, "bea", "no").unwrap() && !store.reject(open, "bea", "no").unwrap());
+    assert_eq!(store.propose(&row(Moment(5))).unwrap(), 3, "numbers are not used twice");
+}

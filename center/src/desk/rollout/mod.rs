@@ -11,9 +11,9 @@ mod state;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use enforcer_policy::Moment;
 use enforcer_policy::plan::{Guard, Plan};
 use enforcer_policy::revision::{Content, Delta};
-use enforcer_policy::{Event, EventKind, Moment};
 
 use super::change::Change;
 use super::proposals::Way;
@@ -130,11 +130,6 @@ impl Desk {
         Ok(())
     }
 
-    /// What is to be told of this desk's own doings since the last call.
-    pub fn take_told(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.told)
-    }
-
     /// A copy of the one that is on, to be changed and then kept.
     fn rolling(&self) -> Option<Rolling> {
         let rolling = self.rollout.as_ref().filter(|rolling| rolling.state.is_on())?;
@@ -198,11 +193,6 @@ impl Desk {
 
     const fn present(&self, now: Moment) -> Present<'_> {
         Present { content: &self.content, index: &self.index, now }
-    }
-
-    fn tell(&mut self, what: &str, severity: &str, message: String) {
-        let severity = Some(severity.to_owned());
-        self.told.push(Event { severity, ..Event::new(EventKind::Notice, clock::now(), what, message) });
     }
 }
 
