@@ -77,6 +77,24 @@ fn changed_limits_migrate_without_a_gap() {
     });
 }
 
+/// Given packets that were refused while no agent ran. When one is started with other limits, so that the ring they were told into is
+/// replaced. Then it has read every event all the same.
+#[test]
+fn events_of_replaced_maps_are_read() {
+    let net = Net::new();
+    let mut agent = Agent::start(&net, "[limits]\nevents_per_second = 1_000_000\n");
+    let tap = Tap::open(&net, &ATTACKER);
+    agent.done(&["block", "ip", "203.0.113.0/24"]);
+    agent.kill9();
+    for _ in 0..50 {
+        assert!(!tap.passes("203.0.113.7"));
+    }
+    agent.reload("[limits]\nflows = 100\n");
+    agent.restart();
+    eventually(SOON, "all are read", || agent.json(&["status"])["events"]["seen"] == 50);
+    assert_eq!(agent.json(&["status"])["events"]["lost"], 0);
+}
+
 /// Given more decisions than new limits have room for. When an agent is started with these limits. Then it refuses, naming
 /// the limit, and what the old agent left goes on enforcing all of them.
 #[test]

@@ -54,6 +54,8 @@ pub(super) struct Core {
     pub(super) problems: BTreeMap<&'static str, String>,
     pub(super) enforcement: Latency,
     pub(super) events_seen: u64,
+    /// Events and samples that were in maps which were replaced, and could not be read.
+    pub(super) left_unread: [u64; 2],
     pub(super) recent: VecDeque<EventReport>,
     /// Gets [`Reply::Event`]s and [`Reply::Notice`]s.
     pub(super) followers: broadcast::Sender<Reply>,
@@ -109,6 +111,7 @@ impl Core {
             problems: BTreeMap::new(),
             enforcement: Latency::default(),
             events_seen: 0,
+            left_unread: [0; 2],
             recent: VecDeque::with_capacity(RECENT),
             followers: broadcast::Sender::new(1024),
             requests: broadcast::Sender::new(FOLLOWED),

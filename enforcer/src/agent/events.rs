@@ -17,6 +17,19 @@ impl Core {
         }
     }
 
+    /// The first seconds: what was told into maps that were replaced since.
+    pub(super) fn take_left_events(&mut self) {
+        let mut events = Vec::new();
+        let lost = self.kernel.drain_left(|event| events.push(event));
+        events.iter().for_each(|event| self.take_event(event));
+        for (sum, more) in self.left_unread.iter_mut().zip(lost) {
+            *sum += more;
+        }
+        if self.seconds > 0 {
+            self.kernel.forget_left();
+        }
+    }
+
     fn in_words(&self, event: &Event) -> Option<EventReport> {
         let kind = SubjectKind::from_raw(event.kind);
         let decision = match (event.decision, kind) {

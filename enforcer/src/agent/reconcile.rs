@@ -27,6 +27,7 @@ impl Core {
         if let Err(error) = self.kernel.heartbeat() {
             self.problems.insert("heartbeat", error.to_string());
         }
+        self.take_left_events();
         self.tend_hooks();
         self.end_what_is_over();
         self.look_for_room();

@@ -166,7 +166,8 @@ impl Core {
 
     fn events(&self) -> EventTotals {
         let [_told, lost, _unsampled, samples, samples_lost] = self.kernel.event_counts();
-        EventTotals { seen: self.events_seen, lost, samples, samples_lost }
+        let [events, parts] = self.left_unread;
+        EventTotals { seen: self.events_seen, lost: lost + events, samples, samples_lost: samples_lost + parts }
     }
 
     fn remaining_lease(&self) -> Option<Lease> {

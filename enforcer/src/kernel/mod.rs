@@ -67,4 +67,6 @@ pub struct Kernel {
     /// True while the maps are a new set that is not yet the pinned one.
     unpinned: bool,
     verified: [u32; 3],
+    /// What the programs of a replaced set of maps told and nobody has read.
+    left: Option<ring::Left>,
 }

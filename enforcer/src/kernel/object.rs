@@ -7,6 +7,7 @@ use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use enforcer_common::{ABI_VERSION, Geometry, Settings, SipKey, WIDE_WORDS, gate_mask, named_words};
 
 use super::maps::{Maps, PINNED};
+use super::ring::Left;
 use super::{Kernel, KernelError, Setup, bpffs, filter, monotonic};
 use crate::config::Limits;
 
@@ -100,11 +101,16 @@ impl Kernel {
             Opened::Adopted => bpffs::maps(&setup.bpffs),
             Opened::Fresh | Opened::Migrating(_) => bpffs::fresh_maps(&setup.bpffs)?,
         };
+        let left = match &opened {
+            Opened::Migrating(_) => Left::open(&bpffs::maps(&setup.bpffs)),
+            Opened::Adopted | Opened::Fresh => None,
+        };
         let mut ebpf = load(&sizes, &folder)?;
         let verified = load_programs(&mut ebpf)?;
         let maps = Maps::take(&mut ebpf, sizes)?;
         let unpinned = opened != Opened::Adopted;
-        let mut kernel = Self { ebpf, maps, bpffs: setup.bpffs.clone(), attached: Vec::new(), unpinned, verified };
+        let mut kernel =
+            Self { ebpf, maps, bpffs: setup.bpffs.clone(), attached: Vec::new(), unpinned, verified, left };
         if unpinned {
             kernel.write_settings(&first_settings(setup, &sizes))?;
         }
@@ -160,7 +166,8 @@ impl Pinned {
     }
 }
 
-fn settings(folder: &Path) -> Option<Settings> {
+/// What a pinned set of maps says of itself.
+pub(super) fn settings(folder: &Path) -> Option<Settings> {
     let path = folder.join("SETTINGS");
     if MapInfo::from_pin(&path).ok()?.value_size() as usize != size_of::<Settings>() {
         return None;

@@ -1,11 +1,13 @@
 //! The rings: bytes from the kernel become [`Event`]s and [`Sample`]s.
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::path::Path;
 
-use aya::maps::{MapData, RingBuf};
-use enforcer_common::{Answering, Asking, Bodying, Event, SampleKind};
+use aya::maps::{Map, MapData, RingBuf};
+use enforcer_common::{ABI_VERSION, Answering, Asking, Bodying, Event, SampleKind};
 use tokio::io::unix::AsyncFd;
 
+use super::object::settings;
 use super::{Kernel, KernelError};
 
 /// The reading end of the events.
@@ -94,6 +96,50 @@ impl Kernel {
         let unusable = |reason: String| KernelError::Map { map, reason };
         let taken = self.ebpf.take_map(map).ok_or_else(|| unusable("it was taken before".to_owned()))?;
         RingBuf::try_from(taken).map_err(|error| unusable(error.to_string()))
+    }
+}
+
+/// The rings of maps that are being replaced: what was told while no agent ran is read to the end, or counted.
+pub(super) struct Left {
+    events: Option<RingBuf<MapData>>,
+    samples: Option<RingBuf<MapData>>,
+    /// The records are those of this agent's layout.
+    readable: bool,
+}
+
+impl Left {
+    /// Of a folder of pinned maps. What is not there has nothing to tell.
+    pub(super) fn open(folder: &Path) -> Option<Self> {
+        let readable = settings(folder).is_some_and(|settings| settings.abi == ABI_VERSION);
+        let ring = |name| {
+            let map = Map::from_map_data(MapData::from_pin(folder.join(name)).ok()?).ok()?;
+            RingBuf::try_from(map).ok()
+        };
+        Some(Self { events: ring("EVENTS"), samples: ring("SAMPLES"), readable })
+    }
+}
+
+impl Kernel {
+    /// Hands over the events that the programs of replaced maps have told; gives how many events and samples could not be read, and are
+    /// lost. Nothing is added once no link holds these programs, but one that runs just now may be late: so this is called twice.
+    pub fn drain_left(&mut self, mut with: impl FnMut(Event)) -> [u64; 2] {
+        let Some(left) = &mut self.left else { return [0; 2] };
+        let mut lost = [0; 2];
+        while let Some(record) = left.events.as_mut().and_then(RingBuf::next) {
+            match plain(&record).filter(|_| left.readable && record.len() == size_of::<Event>()) {
+                Some(event) => with(event),
+                None => lost[0] += 1,
+            }
+        }
+        while left.samples.as_mut().and_then(RingBuf::next).is_some() {
+            lost[1] += 1;
+        }
+        lost
+    }
+
+    /// No more will come of those.
+    pub fn forget_left(&mut self) {
+        self.left = None;
     }
 }
 
