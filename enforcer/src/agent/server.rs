@@ -14,10 +14,14 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::Shared;
 use super::acts::Act;
+use super::clock;
 use super::imports::Import;
 use crate::config::Agent;
 use crate::kernel::peer_is_trusted;
-use crate::wire::{Exit, FrameError, Hello, Reply, Request, Trouble, encode, read_frame_async, write_frame_async};
+use crate::wire::{
+    Exit, FrameError, Hello, NoticeKind, NoticeReport, Reply, Request, Trouble, encode, read_frame_async,
+    write_frame_async,
+};
 
 /// Binds the socket: for root and the agent's user, and for the configured group.
 pub(super) fn bind(agent: &Agent) -> io::Result<UnixListener> {
@@ -86,7 +90,7 @@ async fn converse(mut stream: UnixStream, core: &Shared, who: &str, ended: &Noti
         let reply = match request {
             Request::Events => {
                 let events = core.lock().followers.subscribe();
-                return follow(&mut stream, events).await;
+                return follow(&mut stream, events, Some(missed)).await;
             }
             Request::Apis(service) => {
                 let parts = core.lock().apis_in_parts(service.as_deref());
@@ -100,7 +104,7 @@ async fn converse(mut stream: UnixStream, core: &Shared, who: &str, ended: &Noti
             }
             Request::Requests => {
                 let requests = core.lock().requests.subscribe();
-                return follow(&mut stream, requests).await;
+                return follow(&mut stream, requests, None).await;
             }
             Request::Import(start) => {
                 let opened = core.lock().import(start, who);
@@ -206,13 +210,28 @@ async fn send_all(stream: &mut UnixStream, parts: Vec<Reply>) -> Result<(), Fram
 /// Bytes that are sent to a follower at a time.
 const TOGETHER: usize = 1 << 16;
 
-/// Sends all news until the peer hangs up. One that reads too slowly loses the oldest.
-async fn follow(stream: &mut UnixStream, mut events: Receiver<Reply>) -> Result<(), FrameError> {
+/// What a follower is told that was too slow for so many.
+fn missed(count: u64) -> Reply {
+    let message = format!("{count} events were missed: who follows reads too slowly");
+    Reply::Notice(NoticeReport { time: clock::now(), notice: NoticeKind::Missed, message })
+}
+
+/// Sends all news until the peer hangs up. One that reads too slowly loses the oldest, and is told so where there are words for it.
+async fn follow(
+    stream: &mut UnixStream,
+    mut events: Receiver<Reply>,
+    words: Option<fn(u64) -> Reply>,
+) -> Result<(), FrameError> {
     let mut frames = Vec::new();
     loop {
         match events.recv().await {
             Ok(news) => frames.extend(encode(&news)?),
-            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "a follower is too slow"),
+            Err(RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "a follower is too slow");
+                if let Some(words) = words {
+                    frames.extend(encode(&words(missed))?);
+                }
+            }
             Err(RecvError::Closed) => return Ok(()),
         }
         // What else is there goes with it: one call for many.

@@ -1,14 +1,14 @@
 //! `events`: refusals and observations as they happen.
 //!
 //! In: the agent's stream. Out: one line or one JSON document per event, at once, and so for news of the agent itself (a
-//! full map), unless only one service is asked for. Ends when either side hangs up, or after `--count`. Never here: sums
-//! (`top` has them; the stream of packet events is sampled).
+//! full map; events that were missed because nobody read), of which only the latter is shown when one service is asked for. Ends
+//! when either side hangs up, or after `--count`. Never here: sums (`top` has them; the stream of packet events is sampled).
 use super::args::{EventsArgs, Globals};
 use super::client::{Client, News};
 use super::failure::Failure;
 use super::out::Out;
 use super::table::{clean, time};
-use crate::wire::{EventReport, Exit, NoticeReport, Request};
+use crate::wire::{EventReport, Exit, NoticeKind, NoticeReport, Request};
 
 /// `events`.
 pub(super) fn events(args: &EventsArgs, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
@@ -24,7 +24,9 @@ pub(super) fn events(args: &EventsArgs, globals: &Globals, out: &mut Out) -> Res
             News::Event(event) if args.service.is_none() || args.service == event.service => {
                 out.report(&event, line)?;
             }
-            News::Notice(notice) if args.service.is_none() => out.report(&notice, notice_line)?,
+            News::Notice(notice) if args.service.is_none() || notice.notice == NoticeKind::Missed => {
+                out.report(&notice, notice_line)?
+            }
             News::Event(_) | News::Notice(_) => continue,
         }
         out.flush()?;

@@ -343,6 +343,8 @@ pub enum NoticeKind {
     Finding,
     /// An order was refused, because a map has no room left.
     MapFull,
+    /// Who follows was too slow, and has missed events.
+    Missed,
 }
 
 impl NoticeKind {
@@ -351,6 +353,7 @@ impl NoticeKind {
         match self {
             Self::Finding => "finding",
             Self::MapFull => "map_full",
+            Self::Missed => "missed",
         }
     }
 }
