@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 }
 
 fn embed() -> Result<(), Box<dyn Error>> {
-    for name in ["ENFORCER_BPF_OBJECT_FILE", "ENFORCER_TOOLS"] {
+    for name in ["ENFORCER_ABI_AHEAD", "ENFORCER_BPF_OBJECT_FILE", "ENFORCER_TOOLS"] {
         println!("cargo::rerun-if-env-changed={name}");
     }
     let object = match env::var_os("ENFORCER_BPF_OBJECT_FILE") {

@@ -52,4 +52,4 @@ pub use source::{
 pub use stream::{Held, Phase, Stream};
 
 /// Raised with every change that makes old maps unreadable to new programs, or new maps to old ones.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 4 + if option_env!("ENFORCER_ABI_AHEAD").is_some() { 1 } else { 0 };
