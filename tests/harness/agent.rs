@@ -62,12 +62,9 @@ impl Agent {
     #[track_caller]
     pub fn start_program(net: &Net, program: &Path, configuration: &str) -> Self {
         let folder = net.folder().join("agent");
-        let bpf = folder.join("bpf");
-        fs::create_dir_all(&bpf).expect("a folder can be made");
-        mount(Some("bpf"), &bpf, Some("bpf"), MsFlags::empty(), None::<&str>)
-            .expect("a BPF file system can be mounted");
+        mount_bpf(&folder);
         write_configuration(&folder, configuration);
-        let process = launch(&net.host, &folder, program);
+        let process = ready(launch(&net.host, &folder, program));
         Self { host: net.host.clone(), folder, program: program.to_owned(), process }
     }
 
@@ -84,8 +81,28 @@ impl Agent {
     /// Starts it again with all that it left behind; it must not be running.
     #[track_caller]
     pub fn restart(&mut self) {
+        self.try_restart().unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// The same; what it logged, when it ended before it was ready.
+    #[track_caller]
+    pub fn try_restart(&mut self) -> Result<(), String> {
         assert!(!self.is_running(), "the agent is still running");
-        self.process = launch(&self.host, &self.folder, &self.program);
+        launch(&self.host, &self.folder, &self.program).map(|process| self.process = process)
+    }
+
+    /// Starts it, and kills it so long afterwards, wherever its start has got to.
+    pub fn launch_and_kill(&mut self, after: Duration) {
+        assert!(!self.is_running(), "the agent is still running");
+        let mut process = start(&self.host, &self.folder, &self.program);
+        thread::sleep(after);
+        process.kill9();
+    }
+
+    /// Waits until it has ended by itself.
+    #[track_caller]
+    pub fn wait_for_end(&mut self) {
+        self.process.wait(DEADLINE);
     }
 
     /// Like [`Self::restart`], with another build of the program from now on.
@@ -95,10 +112,35 @@ impl Agent {
         self.restart();
     }
 
+    /// Replaces its configuration, and tells nobody.
+    pub fn configure(&self, configuration: &str) {
+        write_configuration(&self.folder, configuration);
+    }
+
     /// Replaces its configuration and sends the signal to read it.
     pub fn reload(&mut self, configuration: &str) {
         write_configuration(&self.folder, configuration);
         self.process.signal(Signal::SIGHUP);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&mut self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Which program it is started from next.
+    pub fn become_program(&mut self, program: &Path) {
+        program.clone_into(&mut self.program);
+    }
+
+    /// Takes its BPF file system away, with everything that is pinned there.
+    pub fn unmount_bpf(&self) {
+        umount2(&self.folder.join("bpf"), MntFlags::MNT_DETACH).expect("a BPF file system can be unmounted");
+    }
+
+    /// Mounts one again, an empty one.
+    pub fn mount_bpf(&self) {
+        mount_bpf(&self.folder);
     }
 
     /// Whether the process runs.
@@ -249,6 +291,12 @@ fn build(profile: &Path) {
     assert!(cargo.status().is_ok_and(|status| status.success()), "the agent could not be built");
 }
 
+fn mount_bpf(folder: &Path) {
+    let bpf = folder.join("bpf");
+    fs::create_dir_all(&bpf).expect("a folder can be made");
+    mount(Some("bpf"), &bpf, Some("bpf"), MsFlags::empty(), None::<&str>).expect("a BPF file system can be mounted");
+}
+
 fn write_configuration(folder: &Path, configuration: &str) {
     let place = |name: &str| folder.join(name).display().to_string();
     let own = format!(
@@ -270,34 +318,42 @@ fn write_configuration(folder: &Path, configuration: &str) {
     fs::write(folder.join("enforcer.toml"), agent + &fastpath).expect("the configuration can be written");
 }
 
-/// Starts the program and waits for the words that a service manager waits for.
+/// Starts the program and waits for the words that a service manager waits for; gives its log, when it ended instead.
 #[track_caller]
-fn launch(host: &Namespace, folder: &Path, program: &Path) -> Process {
+fn launch(host: &Namespace, folder: &Path, program: &Path) -> Result<Process, String> {
     let notify = folder.join("notify");
     // Left by the last start.
     let _gone = fs::remove_file(&notify);
     let listener = UnixDatagram::bind(&notify).expect("a socket can be made");
+    let mut process = start(host, folder, program);
+    wait_until_ready(&listener, &mut process, folder).map(|()| process)
+}
+
+fn start(host: &Namespace, folder: &Path, program: &Path) -> Process {
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log can be opened");
     let second = log.try_clone().expect("a file can be opened twice");
     let mut command = host.command(program);
-    command.args(["run", "--config"]).arg(folder.join("enforcer.toml")).env("NOTIFY_SOCKET", &notify);
-    let mut process = Process::start(command.stdout(log).stderr(second));
-    wait_until_ready(&listener, &mut process, folder);
-    process
+    command.args(["run", "--config"]).arg(folder.join("enforcer.toml")).env("NOTIFY_SOCKET", folder.join("notify"));
+    Process::start(command.stdout(log).stderr(second))
 }
 
 #[track_caller]
-fn wait_until_ready(listener: &UnixDatagram, process: &mut Process, folder: &Path) {
+fn ready(launched: Result<Process, String>) -> Process {
+    launched.unwrap_or_else(|why| panic!("{why}"))
+}
+
+#[track_caller]
+fn wait_until_ready(listener: &UnixDatagram, process: &mut Process, folder: &Path) -> Result<(), String> {
     let (started, mut message) = (Instant::now(), [0; 4096]);
     let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
     listener.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout above zero is accepted");
     loop {
         let length = listener.recv(&mut message).unwrap_or(0);
         if message[..length].split(|byte| *byte == b'\n').any(|line| line == b"READY=1") {
-            return;
+            return Ok(());
         }
         if let Some(status) = process.ended() {
-            panic!("the agent ended before it was ready ({status}); it logged:\n{}", log());
+            return Err(format!("the agent ended before it was ready ({status}); it logged:\n{}", log()));
         }
         assert!(started.elapsed() < DEADLINE, "the agent was not ready within {DEADLINE:?}; it logged:\n{}", log());
     }

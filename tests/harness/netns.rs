@@ -88,7 +88,13 @@ impl Net {
         }
     }
 
-    fn plug(&self, link: &Link) {
+    /// Takes a cable away: both of its interfaces are gone.
+    pub fn unplug(&self, link: &Link) {
+        self.host.ip(&format!("link delete {}", link.interface));
+    }
+
+    /// Puts a cable on.
+    pub fn plug(&self, link: &Link) {
         let (host, peer) = (&self.host, self.peer(link));
         host.ip(&format!(
             "link add {} address {} type veth peer name {PEER_INTERFACE} address {} netns {}",

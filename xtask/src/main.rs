@@ -13,6 +13,7 @@ mod task_build;
 mod task_check;
 mod task_demo;
 mod task_dist;
+mod task_faults;
 mod task_setup;
 mod task_test;
 mod task_vm;
@@ -42,6 +43,8 @@ enum Task {
     Demo(task_demo::Arguments),
     /// Make the Debian packages and the tarball
     Dist(task_dist::Arguments),
+    /// Inject faults under traffic, and make five sums after each
+    Faults(task_faults::Arguments),
     /// Install what is missing: packages, bpf-linker
     Setup,
     /// Check, unit tests, and the suite on the real kernel
@@ -67,6 +70,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Check => task_check::run(),
         Task::Demo(arguments) => task_demo::run(&arguments),
         Task::Dist(arguments) => task_dist::run(&arguments),
+        Task::Faults(arguments) => task_faults::run(&arguments),
         Task::Setup => task_setup::run(),
         Task::Test(arguments) => task_test::run(&arguments),
         Task::Vm(arguments) => task_vm::run(&arguments),

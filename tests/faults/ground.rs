@@ -1,0 +1,235 @@
+//! Where faults are injected: a host with an nginx and an agent, decisions that the suite keeps its own book of, and the traffic.
+//!
+//! In: a configuration. Out: rounds: decisions are made, traffic starts, the fault is injected, traffic goes on, the sums are made.
+//! Never here: a fault, or what a sum is.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use enforcer_tests::{ATTACKER, Agent, CLIENT, Client, Lines, Net, Nginx, PAY, Request, eventually};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::{
+    fleet::Fleet,
+    gauge::Gauge,
+    sums::{self, Fate, Sum},
+    table::Fault,
+    traffic::{BAD_DEVICE, BAD_NETWORK, Logs, Traffic},
+};
+
+/// The lab of one fault; the agent goes before the network it lives in.
+pub(crate) struct Ground {
+    pub(crate) agent: Agent,
+    pub(crate) nginx: Nginx,
+    pub(crate) fleet: Option<Fleet>,
+    /// Counters of the round.
+    pub(crate) gauge: Gauge,
+    /// Who hears events, as long as the agent lives.
+    pub(crate) follower: Option<Lines>,
+    /// What was acknowledged: the ids of decisions in force.
+    pub(crate) book: BTreeSet<String>,
+    pub(crate) net: Net,
+    pub(crate) config: String,
+    /// Lines of events that who follows has heard, and was told to have missed.
+    pub(crate) heard: u64,
+    pub(crate) missed: u64,
+    made: u32,
+}
+
+/// What came of a round.
+pub(crate) struct Round {
+    pub(crate) sums: [Sum; 5],
+    pub(crate) probes: Probes,
+    /// From the fault to the last blocked thing that was delivered, where a fault takes enforcement itself away.
+    pub(crate) open: Duration,
+}
+
+/// How much was sent that must not arrive, and that must.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Probes {
+    pub(crate) bad: u64,
+    pub(crate) good: u64,
+}
+
+impl Ground {
+    /// Makes it, with this before the service in the agent's configuration.
+    pub(crate) fn new(fault: &Fault) -> Self {
+        let net = Net::new();
+        net.lend(&ATTACKER, BAD_NETWORK);
+        net.lend(&ATTACKER, "203.0.114.0/24");
+        let nginx = Nginx::start_with_room(&net, 65_536);
+        let config = format!("{}{PAY}", fault.config);
+        let mut agent = Agent::start(&net, &config);
+        let fleet = fault.central.then(|| Fleet::start(&net, &mut agent));
+        let gauge = Gauge::open(&agent);
+        let mut ground = Self {
+            agent,
+            nginx,
+            fleet,
+            gauge,
+            follower: None,
+            book: BTreeSet::new(),
+            net,
+            config,
+            heard: 0,
+            missed: 0,
+            made: 0,
+        };
+        ground.block(&["device", "--value", BAD_DEVICE, "--service", "pay", "--action", "deny"]);
+        ground.block(&["ip", BAD_NETWORK]);
+        ground
+    }
+
+    /// One round.
+    pub(crate) fn round(&mut self, fault: &Fault, nth: usize) -> Round {
+        self.order();
+        self.follow();
+        let (seen_before, mended_before) = (self.seen(), self.mended());
+        let traffic = Traffic::start(&self.net, &self.nginx);
+        traffic.goes_on();
+        let mut fate = (fault.inject)(self, &traffic, nth);
+        self.gauge.look(&self.agent);
+        traffic.goes_on();
+        let logs = traffic.stop(&self.nginx);
+        if !fate.new_agent {
+            (fate.seen_before, fate.mended_before) = (seen_before, mended_before);
+        }
+        let sums = sums::all(self, &logs, &fate);
+        let sums = std::array::from_fn(|at| if fault.sums[at] { sums[at].clone() } else { Sum::Apart });
+        self.well_again(&fate);
+        Round { probes: probes(&logs), open: sums::open_for(&logs, &fate), sums }
+    }
+
+    /// Blocks something for a day, and enters the acknowledgement into the book.
+    pub(crate) fn block(&mut self, what: &[&str]) -> String {
+        let report = self.agent.json(&[&["block"], what, &["--for", "1d", "--reason", "faults"]].concat());
+        let id = report["decision"]["id"].as_str().unwrap_or_else(|| panic!("no id: {report}")).to_owned();
+        self.book.insert(id.clone());
+        id
+    }
+
+    /// Makes a few decisions and takes some back, so that every round has its own.
+    pub(crate) fn order(&mut self) {
+        self.made += 1;
+        let number = self.made;
+        let (device, address) = (format!("device-{number}"), format!("198.51.{}.{}", number / 250, number % 250));
+        self.block(&["device", "--value", &device, "--service", "pay", "--action", "deny"]);
+        self.block(&["flow", &format!("tcp 192.0.2.1:{number} > 10.77.2.1:80")]);
+        let address = self.block(&["ip", &address]);
+        if number.is_multiple_of(2) {
+            self.agent.done(&["unblock", &address]);
+            self.book.remove(&address);
+        }
+    }
+
+    /// Events that the agent has read since it started.
+    pub(crate) fn seen(&self) -> u64 {
+        self.status()["events"]["seen"].as_u64().expect("a number")
+    }
+
+    fn mended(&self) -> u64 {
+        self.status()["drift"]["repaired"].as_u64().expect("a number")
+    }
+
+    /// What the agent says of itself.
+    pub(crate) fn status(&self) -> Value {
+        // It ends with 3 while the last comparison found something.
+        self.agent.cli(&["-o", "json", "status"]).json()
+    }
+
+    /// Begins to follow events; nothing is refused meanwhile but by this.
+    pub(crate) fn follow(&mut self) {
+        let follower = Lines::of(&mut self.agent.command(&["-o", "json", "events"]));
+        eventually(PATIENCE, "the follower hears", || {
+            let _refused = self.ask(BAD_DEVICE);
+            follower.next(Duration::from_millis(50)).is_some()
+        });
+        // What else is under way to it belongs to no round.
+        let settled = || (self.gauge.read(), self.seen());
+        let mut last = settled();
+        eventually(PATIENCE, "the follower has all", || {
+            let silent = follower.next(Duration::from_millis(20)).is_none();
+            let now = settled();
+            let quiet = silent && now == last;
+            last = now;
+            quiet
+        });
+        self.gauge = Gauge::open(&self.agent);
+        (self.heard, self.missed) = (0, 0);
+        self.follower = Some(follower);
+    }
+
+    /// One request on a new connection.
+    pub(crate) fn ask(&self, device: &str) -> Option<u16> {
+        let mut client = Client::connect(&self.net.client, CLIENT.web4()).ok()?;
+        client.request(&Request::get("/health").device(device)).ok().map(|answer| answer.status)
+    }
+
+    /// Kills the agent like a crash would.
+    pub(crate) fn kill(&mut self) -> Fate {
+        self.agent.kill9();
+        self.lost_agent()
+    }
+
+    /// What follows for the sums when the agent is gone: a new one reads the events from here on.
+    pub(crate) fn lost_agent(&mut self) -> Fate {
+        self.follower = None;
+        Fate { new_agent: true, told_at_death: self.gauge.read().told, ..Fate::default() }
+    }
+
+    /// Starts the agent again, with maps that the gauge takes up.
+    pub(crate) fn revive(&mut self) {
+        self.agent.restart();
+        self.gauge.look(&self.agent);
+    }
+
+    /// Ends the agent as a service manager does.
+    pub(crate) fn stop(&mut self) -> Fate {
+        self.agent.stop();
+        self.lost_agent()
+    }
+
+    /// The program that a shell script stands before: `before` runs in place of the agent, with the agent's own command line.
+    pub(crate) fn wrapper(&self, name: &str, before: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.net.folder().join(name);
+        let agent = enforcer_tests::program().display();
+        // Only the agent itself is meant, not its command line.
+        let text = format!("#!/bin/sh\nif [ \"$1\" = run ]; then {before} {agent} \"$@\"; fi\nexec {agent} \"$@\"\n");
+        fs::write(&path, text).expect("a script can be written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode can be set");
+        path
+    }
+
+    /// Waits until packets and requests are refused again.
+    pub(crate) fn until_enforced(&self, from: Instant) -> (Instant, Instant) {
+        eventually(PATIENCE, "requests are refused again", || self.ask(BAD_DEVICE) == Some(403));
+        eventually(PATIENCE, "all programs hang again", || sums::hooks(self).is_ok());
+        (from, Instant::now())
+    }
+
+    /// Whatever a fault has left, the next round begins with an agent that complains of nothing.
+    fn well_again(&mut self, fate: &Fate) {
+        self.follower = None;
+        if !fate.told.is_empty() {
+            self.agent.stop();
+            self.agent.restart();
+        }
+        self.agent.signal(Signal::SIGCONT);
+    }
+}
+
+fn probes(logs: &Logs) -> Probes {
+    let bad = logs.sent.iter().filter(|one| one.is_bad()).count()
+        + logs.asked.iter().filter(|one| crate::traffic::is_bad(one.number)).count();
+    let all = logs.sent.len() + logs.asked.len();
+    Probes { bad: bad as u64, good: (all - bad) as u64 }
+}
+
+/// The longest that anything takes here.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

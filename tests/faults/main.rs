@@ -1,0 +1,91 @@
+//! `cargo xtask faults`: each fault injected under traffic, and five sums made after each.
+//!
+//! ```text
+//! table      what faults there are, running them, the table
+//! agents, disks, hooks, interfaces, calls, crowds, centers     the faults, by what they strike
+//! ground     where they are injected        traffic    numbered, in the logs of the servers
+//! sums       packets, enforcement, events, state, journal      gauge      what the kernel counted
+//! cycles     a million probes of each kind over many deaths and upgrades
+//! ```
+//! In: root, the built agent and center. Out: the table; an exit code other than zero when a sum does not come out. Never here: traffic
+//! outside of namespaces of its own, or anything left behind, also after Ctrl-C.
+#![forbid(unsafe_code)]
+#![expect(clippy::expect_used, clippy::panic, reason = "a round fails by panicking, and the table says so")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is printed, progress goes to standard error")]
+
+mod agents;
+mod fleet;
+mod gauge;
+mod ground;
+mod sums;
+mod table;
+mod traffic;
+
+use std::{fs, panic, process, process::ExitCode, thread};
+
+use clap::Parser;
+use enforcer_tests::clean_up;
+use table::Row;
+
+/// Injects faults under traffic, in network namespaces of its own.
+#[derive(Parser)]
+struct Arguments {
+    /// How often each fault is injected
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    times: usize,
+    /// Only these faults
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Print the names of all faults, and end
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> Result<ExitCode, ctrlc::Error> {
+    let arguments = Arguments::parse();
+    if arguments.list {
+        table::faults().iter().for_each(|fault| println!("{:<24} {}", fault.name, fault.what));
+        return Ok(ExitCode::SUCCESS);
+    }
+    ctrlc::set_handler(|| {
+        // What goes on fails when its network goes; nobody wants to read how.
+        panic::set_hook(Box::new(|_| {
+            loop {
+                thread::park();
+            }
+        }));
+        clean_up();
+        process::exit(INTERRUPTED);
+    })?;
+    let known = table::faults();
+    if let Some(unknown) = arguments.only.iter().find(|name| known.iter().all(|fault| fault.name != **name)) {
+        eprintln!("there is no fault {unknown}; --list prints all");
+        return Ok(ExitCode::FAILURE);
+    }
+    let chosen = known
+        .into_iter()
+        .filter(|fault| arguments.only.is_empty() || arguments.only.iter().any(|name| name == fault.name));
+    let rows: Vec<Row> = chosen.map(|fault| told(Row::run(fault, arguments.times))).collect();
+    Ok(report(&rows))
+}
+
+/// Progress.
+fn told(row: Row) -> Row {
+    eprintln!("{}", row.line());
+    row.failures.iter().for_each(|failure| eprintln!("    {failure}"));
+    row
+}
+
+fn report(rows: &[Row]) -> ExitCode {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let processors = thread::available_parallelism().map_or(0, usize::from);
+    println!("Linux {}, {processors} processors\n\n{}", kernel.trim(), table::HEAD);
+    rows.iter().for_each(|row| println!("{}", row.line()));
+    let failures: Vec<&String> = rows.iter().flat_map(|row| &row.failures).collect();
+    failures.iter().for_each(|failure| println!("failed: {failure}"));
+    let (faults, times) = (rows.len(), rows.iter().map(|row| row.times).sum::<usize>());
+    println!("{faults} faults, {times} times: {} sums did not come out", failures.len());
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+const INTERRUPTED: i32 = 130;
