@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::kernel::{EventRing, Kernel, Opened, SampleRing, Setup, interfaces, keep_only_needed, prepare};
 use crate::metrics;
 use crate::spool::Spool;
-use crate::store::{Journal, Recovered, identity_key};
+use crate::store::{Journal, Recovered, Torn, identity_key};
 use crate::sync::{Courier, Enrolment, Line, Outbox, Shelf, SyncError, spool_id};
 use crate::wire::Trouble;
 
@@ -155,12 +155,7 @@ fn bring_up(
     }
     let mut core = Core::new(config, path.to_owned(), kernel, ledger, journal, key, clock::now());
     if let Some(torn) = torn {
-        let text = format!(
-            "the journal ended in {} bytes that could not be read (kept in {}); {} records before it are in force",
-            torn.lost_bytes,
-            torn.saved_as.display(),
-            torn.kept_records
-        );
+        let text = told_torn(&torn);
         tracing::error!("{text}");
         core.problems.insert("torn journal", text);
     }
@@ -181,6 +176,21 @@ fn bring_up(
     core.tend_hooks();
     core.kernel.publish()?;
     Ok((core, rings))
+}
+
+/// What is said of a journal that could not be read whole.
+fn told_torn(torn: &Torn) -> String {
+    let Torn { kept_records, inside, lost_bytes, saved_as } = torn;
+    let saved_as = saved_as.display();
+    if *inside == 0 {
+        return format!(
+            "the journal ended in {lost_bytes} bytes that could not be read (kept in {saved_as}); {kept_records} records before it are in force"
+        );
+    }
+    format!(
+        "the journal is damaged in {inside} places: {lost_bytes} bytes could not be read (kept in {saved_as}); {kept_records} records before, \
+         between and behind are in force, but a decision may be missing, or one that was ended may stand again: look through `enforcer list`"
+    )
 }
 
 /// Makes the maps hold what was decided, before anything hangs on them.

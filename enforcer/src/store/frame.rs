@@ -69,21 +69,58 @@ impl<'b> Frames<'b> {
     pub(super) fn offset(&self) -> usize {
         self.offset
     }
+
+    /// Goes on behind bytes that are no record, to the next one that is whole; false when there is none. A damaged payload keeps its
+    /// length, so that is tried first; then every place, for as many bytes of checksums as a second can take.
+    pub(super) fn resume(&mut self) -> bool {
+        let length =
+            self.bytes.get(self.offset..).and_then(<[u8]>::first_chunk).map(|length| u32::from_le_bytes(*length));
+        let behind = length.and_then(|length| usize::try_from(length).ok()?.checked_add(self.offset + FRAME));
+        let mut budget = SEARCHED;
+        let places = behind.into_iter().chain(self.offset + 1..self.bytes.len());
+        for place in places {
+            let Some(size) = self.size_at(place) else { continue };
+            let Some(left) = budget.checked_sub(size) else { return false };
+            budget = left;
+            if self.whole_at(place).is_some() {
+                self.offset = place;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Bytes of the record that may begin there, when they are all there. A record is never empty.
+    fn size_at(&self, place: usize) -> Option<usize> {
+        let (length, rest) = self.bytes.get(place..)?.split_first_chunk()?;
+        let size = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        (size > 0 && size <= rest.len().checked_sub(FRAME - length.len())?).then_some(size)
+    }
+
+    /// The payload of the record there, when it is whole.
+    fn whole_at(&self, place: usize) -> Option<&'b [u8]> {
+        let rest = self.bytes.get(place..)?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let (sum, rest) = rest.split_first_chunk()?;
+        let size = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        rest.get(..size).filter(|payload| u32::from_le_bytes(*sum) == checksum(*length, payload))
+    }
 }
 
 impl<'b> Iterator for Frames<'b> {
     type Item = &'b [u8];
 
     fn next(&mut self) -> Option<&'b [u8]> {
-        let rest = self.bytes.get(self.offset..)?;
-        let (length, rest) = rest.split_first_chunk()?;
-        let (sum, rest) = rest.split_first_chunk()?;
-        let size = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-        let payload = rest.get(..size).filter(|payload| u32::from_le_bytes(*sum) == checksum(*length, payload))?;
-        self.offset += length.len() + sum.len() + size;
+        let payload = self.whole_at(self.offset)?;
+        self.offset += FRAME + payload.len();
         Some(payload)
     }
 }
+
+/// Length and checksum.
+const FRAME: usize = 8;
+/// Bytes that are checked in search of a whole record, at most.
+const SEARCHED: usize = 1 << 30;
 
 fn checksum(length: [u8; 4], payload: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();

@@ -30,7 +30,7 @@ pub struct Journal {
 impl Journal {
     /// Opens the journal in `dir`, makes one where there is none, and says what is in it.
     ///
-    /// An end that cannot be read is moved to a file beside the journal and reported.
+    /// What cannot be read, at the end or between, is moved to a file beside the journal and reported.
     pub fn open(dir: &Path) -> Result<(Self, Recovered), StoreError> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(StoreError::io("create", dir))?;
         let lock = lock(dir)?;
@@ -40,10 +40,10 @@ impl Journal {
             None => (begin(dir)?, Scan::default()),
             Some((tape, bytes)) => read(dir, tape, &bytes)?,
         };
-        let Scan { recovered, tally, older, .. } = scan;
+        let Scan { recovered, tally, older, damaged, .. } = scan;
         let mut journal = Self { _lock: lock, dir: dir.to_owned(), tape, pending: Vec::new(), tally, committed: tally };
-        if older {
-            // From now on there will be records that older agents cannot read: the header must say so.
+        if older || !damaged.is_empty() {
+            // What is damaged must not be met again. And from now on there will be records that older agents cannot read: the header must say so.
             journal.compact(&snapshot(&recovered.decisions, &recovered.allowed, recovered.bypass))?;
         }
         Ok((journal, recovered))
@@ -177,8 +177,14 @@ fn read(dir: &Path, mut tape: Tape, bytes: &[u8]) -> Result<(Tape, Scan), StoreE
     }
     let mut scan = scan(bytes).map_err(|Foreign(offset)| StoreError::Foreign { path, offset })?;
     let tail = usize::try_from(scan.end).ok().and_then(|end| bytes.get(end..)).unwrap_or_default();
+    let unread: Vec<&[u8]> =
+        scan.damaged.iter().filter_map(|(from, until)| bytes.get(*from..*until)).chain([tail]).collect();
+    let unread = unread.concat();
+    if !unread.is_empty() {
+        let torn = save_tail(dir, scan.records, &unread)?;
+        scan.recovered.torn = Some(Torn { inside: scan.damaged.len(), ..torn });
+    }
     if !tail.is_empty() {
-        scan.recovered.torn = Some(save_tail(dir, scan.records, tail)?);
         tape.cut(scan.end)?;
     }
     scan.older = opening(bytes) == Opening::Older;
@@ -197,7 +203,7 @@ fn save_tail(dir: &Path, kept_records: u64, tail: &[u8]) -> Result<Torn, StoreEr
         };
         file.write_all(tail).and_then(|()| file.sync_all()).map_err(StoreError::io("write", &path))?;
         sync_directory(dir)?;
-        return Ok(Torn { kept_records, lost_bytes: tail.len() as u64, saved_as: path });
+        return Ok(Torn { kept_records, inside: 0, lost_bytes: tail.len() as u64, saved_as: path });
     }
     Err(StoreError::io("create", dir)(io::ErrorKind::AlreadyExists.into()))
 }

@@ -8,7 +8,7 @@
 //! <state_dir>/lock            held while the agent runs
 //! <state_dir>/journal         header, then records; only ever appended to, or replaced whole
 //! <state_dir>/journal.new     a replacement that is being written
-//! <state_dir>/journal.torn-1  the end of a journal that could not be read, kept for people
+//! <state_dir>/journal.torn-1  what could not be read of a journal, kept for people
 //! ```
 //!
 //! To add a record: a variant at the end of [`Record`] and of `Stored` in `form.rs`, its meaning in `replay.rs`, and a higher
@@ -77,11 +77,14 @@ pub struct Recovered {
     pub torn: Option<Torn>,
 }
 
-/// The end of a journal that could not be read: a crash while writing, or a damaged disk.
+/// A part of a journal that could not be read: its end after a crash while writing, or anything on a damaged disk.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Torn {
-    /// Records before it, all of them used.
+    /// Records before it (and behind it, see `inside`), all of them used.
     pub kept_records: u64,
+    /// Places inside where records cannot be read, though there are whole ones behind them: something decided there is missing, or
+    /// something that was ended there stands again.
+    pub inside: usize,
     /// Bytes that could not be used.
     pub lost_bytes: u64,
     /// Where those bytes are kept.

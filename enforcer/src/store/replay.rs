@@ -21,6 +21,8 @@ pub(super) struct Scan {
     pub(super) records: u64,
     /// Where the last of them ends.
     pub(super) end: u64,
+    /// What lay between them and could not be read: from, until.
+    pub(super) damaged: Vec<(usize, usize)>,
     /// How much of them still matters.
     pub(super) tally: Tally,
     /// An older agent wrote them.
@@ -31,20 +33,31 @@ pub(super) struct Scan {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Foreign(pub(super) u64);
 
-/// Reads the records of a journal that has its header, up to the first that is not whole.
+/// Reads the records of a journal that has its header, up to the last that is whole.
 pub(super) fn scan(bytes: &[u8]) -> Result<Scan, Foreign> {
     let mut replay = Replay::default();
     let mut frames = Frames::new(bytes);
     let mut records = 0;
     let mut start = HEADER.len();
-    while let Some(payload) = frames.next() {
+    let mut damaged = Vec::new();
+    loop {
+        let Some(payload) = frames.next() else {
+            // An end that was torn has nothing behind it; a damaged disk has.
+            let from = frames.offset();
+            if !frames.resume() {
+                break;
+            }
+            damaged.push((from, frames.offset()));
+            start = frames.offset();
+            continue;
+        };
         let record = form::read(payload).ok_or(Foreign(start as u64))?;
         replay.take(record, (frames.offset() - start) as u64);
         start = frames.offset();
         records += 1;
     }
     let (recovered, tally) = replay.finish();
-    Ok(Scan { recovered, records, end: start as u64, tally, older: false })
+    Ok(Scan { recovered, records, end: start as u64, damaged, tally, older: false })
 }
 
 /// The state while records are taken in.

@@ -148,7 +148,7 @@ fn a_crash_at_any_byte_keeps_exactly_the_whole_records_before_it() {
 }
 
 #[test]
-fn a_damaged_byte_anywhere_keeps_exactly_the_records_before_it() {
+fn a_damaged_byte_anywhere_costs_exactly_its_own_record() {
     let (bytes, ends) = story_bytes();
     for at in HEADER.len()..bytes.len() {
         let before = ends.iter().filter(|end| **end <= at).count();
@@ -156,10 +156,34 @@ fn a_damaged_byte_anywhere_keeps_exactly_the_records_before_it() {
             let mut bytes = bytes.clone();
             bytes[at] ^= 1 << bit;
             let scan = scan(&bytes).unwrap();
-            assert_eq!(scan.records, before as u64, "byte {at} bit {bit}");
-            assert_eq!(scan.recovered, told(&story()[..before]), "byte {at} bit {bit}");
+            let mut rest = story();
+            rest.remove(before);
+            assert_eq!(scan.records, rest.len() as u64, "byte {at} bit {bit}");
+            assert_eq!(scan.recovered, told(&rest), "byte {at} bit {bit}");
+            let is_last = before == rest.len();
+            let start = if before == 0 { HEADER.len() } else { ends[before - 1] };
+            let expected = if is_last { vec![] } else { vec![(start, ends[before])] };
+            assert_eq!(scan.damaged, expected, "byte {at} bit {bit}");
         }
     }
+}
+
+#[test]
+fn damage_inside_is_kept_beside_the_journal_and_met_once() {
+    let (mut bytes, ends) = story_bytes();
+    let dir = tempdir().unwrap();
+    bytes[ends[0] + 9] ^= 4;
+    bytes[ends[2] + 1] ^= 1;
+    fs::write(dir.path().join("journal"), &bytes).unwrap();
+    let mut rest = story();
+    (rest.remove(3), rest.remove(1));
+    let recovered = open(dir.path());
+    let torn = recovered.torn.clone().unwrap();
+    assert_eq!((torn.inside, torn.kept_records), (2, rest.len() as u64));
+    let lost = [&bytes[ends[0]..ends[1]], &bytes[ends[2]..ends[3]]].concat();
+    assert_eq!(fs::read(&torn.saved_as).unwrap(), lost);
+    assert_eq!(Recovered { torn: None, ..recovered }, told(&rest));
+    assert_eq!(open(dir.path()), told(&rest));
 }
 
 #[test]
