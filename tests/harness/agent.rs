@@ -61,7 +61,17 @@ impl Agent {
     /// Starts another build of it.
     #[track_caller]
     pub fn start_program(net: &Net, program: &Path, configuration: &str) -> Self {
-        let folder = net.folder().join("agent");
+        Self::start_in(net, net.folder().join("agent"), program, configuration)
+    }
+
+    /// Starts a second one on the same host, in another folder.
+    #[track_caller]
+    pub fn start_beside(net: &Net, name: &str, configuration: &str) -> Self {
+        Self::start_in(net, net.folder().join(name), program(), configuration)
+    }
+
+    #[track_caller]
+    fn start_in(net: &Net, folder: PathBuf, program: &Path, configuration: &str) -> Self {
         mount_bpf(&folder);
         write_configuration(&folder, configuration);
         let process = ready(launch(&net.host, &folder, program));
@@ -135,7 +145,9 @@ impl Agent {
 
     /// Takes its BPF file system away, with everything that is pinned there.
     pub fn unmount_bpf(&self) {
-        umount2(&self.folder.join("bpf"), MntFlags::MNT_DETACH).expect("a BPF file system can be unmounted");
+        // The harness has mounted the one, or the agent the other.
+        let unmount = |path| umount2(&self.folder.join(path), MntFlags::MNT_DETACH);
+        unmount("bpf/enforcer").or_else(|_absent| unmount("bpf")).expect("a BPF file system can be unmounted");
     }
 
     /// Mounts one again, an empty one.
@@ -299,8 +311,10 @@ fn mount_bpf(folder: &Path) {
 
 fn write_configuration(folder: &Path, configuration: &str) {
     let place = |name: &str| folder.join(name).display().to_string();
+    // A second agent of the same host must not want the same port.
+    let metrics = if folder.ends_with("agent") { METRICS } else { "off" };
     let own = format!(
-        "[agent]\nstate_dir = {:?}\nsocket = {:?}\nbpffs = {:?}\nmetrics = {METRICS:?}\n",
+        "[agent]\nstate_dir = {:?}\nsocket = {:?}\nbpffs = {:?}\nmetrics = {metrics:?}\n",
         place("state"),
         place("enforcer.sock"),
         place("bpf/enforcer")

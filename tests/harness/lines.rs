@@ -33,6 +33,11 @@ impl Lines {
         Self { child, lines }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line, if it comes in time.
     pub fn next(&self, patience: Duration) -> Option<String> {
         self.lines.recv_timeout(patience).ok()

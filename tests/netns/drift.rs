@@ -1,6 +1,6 @@
 //! The kernel is compared with what was decided: whatever someone else changed there is found, mended and counted.
 
-use std::{fs, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use aya::maps::{Array, HashMap, LpmTrie, MapData, lpm_trie::Key};
 use enforcer_common::{Action, AllowRule, Bucket4, FlowKey, IdentityKey, Rule, ServiceKey, ServiceRule, UNTIL_NEVER};
@@ -101,6 +101,53 @@ fn a_program_taken_off_is_hung_again() {
         assert_eq!(repaired(&agent), 6, "adopted: {adopted}");
         assert_eq!(agent.json(&["status"])["problems"], serde_json::json!([]));
     }
+}
+
+/// Given a running agent. When its links are detached by hand, so that their pins stay; when the folder of links is removed; when those of
+/// the maps are; when all is. Then everything hangs and is pinned again, and the next agent adopts it.
+#[test]
+fn what_was_detached_or_unpinned_is_there_again() {
+    let net = Net::new();
+    let mut agent = Agent::start(&net, SERVICE);
+    let tap = Tap::open(&net, &ATTACKER);
+    agent.done(&["block", "ip", "203.0.113.7"]);
+    let before = agent.objects();
+    for id in &before.links {
+        let done = Command::new("bpftool").args(["link", "detach", "id", &id.to_string()]).status();
+        assert!(done.is_ok_and(|status| status.success()), "link {id} cannot be detached");
+    }
+    assert!(tap.passes("203.0.113.7"), "nothing came off");
+    let whole = || {
+        let now = agent.objects();
+        (now.links.len(), now.programs.len()) == (6, 3) && now.maps == before.maps && !tap.passes("203.0.113.7")
+    };
+    eventually(PATIENCE, "all hangs again", whole);
+    for folder in ["links", "maps", ""] {
+        fs::remove_dir_all(agent.pins().join(folder)).expect("pins can be removed");
+        eventually(PATIENCE, "all is pinned again", whole);
+    }
+    agent.kill9();
+    agent.restart();
+    assert_eq!(agent.objects().maps, before.maps);
+    assert_eq!(agent.json(&["status"])["problems"], serde_json::json!([]));
+}
+
+/// Given a running agent. When its BPF file system is unmounted, and later mounted again. Then everything hangs again, held by the agent,
+/// which is told; and is pinned again in the end.
+#[test]
+fn without_a_bpf_file_system_the_agent_holds_the_links() {
+    let net = Net::new();
+    let agent = Agent::start(&net, SERVICE);
+    let tap = Tap::open(&net, &ATTACKER);
+    agent.done(&["block", "ip", "203.0.113.7"]);
+    agent.unmount_bpf();
+    let problems = || agent.json(&["status"])["problems"].to_string();
+    eventually(PATIENCE, "it is told", || problems().contains("no BPF file system any more"));
+    eventually(PATIENCE, "it is refused again", || !tap.passes("203.0.113.7"));
+    agent.mount_bpf();
+    eventually(PATIENCE, "it is told no more", || problems() == "[]");
+    assert_eq!(agent.pinned_links().len(), 6);
+    assert!(!tap.passes("203.0.113.7"));
 }
 
 fn repaired(agent: &Agent) -> u64 {

@@ -57,6 +57,27 @@ fn time_to_protection(net: &Net, renamed: bool) -> Duration {
     took
 }
 
+/// Given an interface that is protected. When it is renamed while the agent runs. Then what hangs on it goes on refusing, status says what to
+/// do, and it is well again under the old name.
+#[test]
+fn an_interface_that_is_renamed_stays_protected() {
+    let net = Net::new();
+    let _nginx = Nginx::start(&net);
+    plug(&net);
+    let agent = Agent::start(&net, CONFIGURATION);
+    agent.done(&["block", "ip", "10.79.0.66"]);
+    agent.done(&["block", "device", "mallory"]);
+    let before = agent.objects();
+    net.host.exec("ip link set late0 name other0");
+    eventually(SOON, "status tells of it", || problems(&agent).contains("late0 is called other0 now"));
+    agent.done(&["reload"]);
+    assert_eq!((status(&net), heard(&net).as_str()), (Some(403), "10.79.0.2"));
+    assert_eq!(agent.objects(), before);
+    net.host.exec("ip link set other0 name late0");
+    eventually(SOON, "all is well", || problems(&agent) == "[]");
+    assert_eq!((status(&net), agent.objects()), (Some(403), before));
+}
+
 /// A third cable, from the attacker, who has a blocked address, too.
 fn plug(net: &Net) {
     net.host.exec(&format!("ip link add late0 type veth peer name late netns {}", net.attacker.name()));

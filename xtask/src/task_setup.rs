@@ -111,7 +111,8 @@ fn install_linker() -> anyhow::Result<()> {
 const MODULES: &str = "wasm32-unknown-unknown";
 
 /// What the tests, the demo and the benchmarks run.
-const TOOLS: [&str; 14] = [
+const TOOLS: [&str; 15] = [
+    "bpftool",
     "curl",
     "ethtool",
     "iproute2",

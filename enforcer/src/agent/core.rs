@@ -49,6 +49,8 @@ pub(super) struct Core {
     pub(super) places_used: u64,
     /// Interfaces of the host, by name, as of the last look.
     pub(super) interfaces: BTreeMap<String, u32>,
+    /// Interfaces that are called otherwise now than in the configuration: the name there, and the one of today.
+    pub(super) renamed: BTreeMap<String, String>,
     pub(super) drift: Drift,
     /// What is wrong now, by subject.
     pub(super) problems: BTreeMap<&'static str, String>,
@@ -107,6 +109,7 @@ impl Core {
             placed: BTreeSet::new(),
             places_used: 0,
             interfaces: BTreeMap::new(),
+            renamed: BTreeMap::new(),
             drift: Drift::default(),
             problems: BTreeMap::new(),
             enforcement: Latency::default(),

@@ -46,8 +46,15 @@ impl Core {
     /// Hangs what should hang, takes off what should not.
     pub(super) fn tend_hooks(&mut self) {
         self.look_at_interfaces();
+        self.look_at_pins();
+        let mut lost_hooks = self.kernel.lost_hooks();
+        if !lost_hooks.is_empty() {
+            // What hung on an interface that has just gone was taken off by nobody.
+            self.look_at_interfaces();
+            lost_hooks.retain(|hook| self.interfaces.values().any(|index| *index == hook.ifindex));
+        }
         let wanted = self.wanted_hooks();
-        for lost in self.kernel.lost_hooks() {
+        for lost in lost_hooks {
             tracing::warn!(
                 interface = lost.interface,
                 hook = lost.kind.name(),
@@ -76,7 +83,10 @@ impl Core {
         self.look_at_modes();
         let absent = self.absent_interfaces();
         let absent = absent.iter().map(|name| format!("the interface {name} does not exist (yet)"));
-        let text: Vec<String> = failures.into_iter().chain(absent).collect();
+        let renamed = self.renamed.iter().map(|(name, now)| {
+            format!("the interface {name} is called {now} now: what hangs on it stays until the agent ends; name it {now} in the configuration")
+        });
+        let text: Vec<String> = failures.into_iter().chain(absent).chain(renamed).collect();
         if text.is_empty() {
             self.problems.remove("hooks");
         } else {
@@ -103,14 +113,56 @@ impl Core {
 
     /// Services know their interfaces by number: one that came must be told before a program hangs there.
     fn look_at_interfaces(&mut self) {
-        let found = interfaces();
-        if found == self.interfaces {
+        if !self.see_interfaces() {
             return;
         }
-        self.interfaces = found;
         let placed = self.service_moves().and_then(|ops| ops.iter().try_for_each(|op| apply_one(&mut self.kernel, op)));
         if let Err(error) = placed {
             tracing::warn!(%error, "services could not be put on an interface that came; tried again at the next comparison");
+        }
+    }
+
+    /// Looks which interfaces there are; true when they are others than before. One that was renamed keeps its configured name beside
+    /// the new one: a name that changes must not take protection off.
+    pub(super) fn see_interfaces(&mut self) -> bool {
+        let mut found = interfaces();
+        self.renamed.clear();
+        for (name, index) in &self.interfaces {
+            let other = found.iter().find(|(_, other)| *other == index).map(|(now, _)| now.clone());
+            if let Some(now) = other.filter(|now| now != name && !self.is_configured(now) && self.is_configured(name))
+                && !found.contains_key(name)
+            {
+                self.renamed.insert(name.clone(), now);
+            }
+        }
+        let kept = self.renamed.keys().filter_map(|name| Some((name.clone(), *self.interfaces.get(name)?)));
+        found.extend(kept.collect::<Vec<_>>());
+        let changed = found != self.interfaces;
+        self.interfaces = found;
+        changed
+    }
+
+    fn is_configured(&self, name: &str) -> bool {
+        let services = self.config.services.iter().flat_map(|service| &service.interfaces);
+        self.config.fastpath.interfaces.iter().chain(services).any(|one| one == name)
+    }
+
+    /// Pins that somebody removed are made again; where there is no bpffs any more, that is told.
+    fn look_at_pins(&mut self) {
+        match self.kernel.keep_pins() {
+            Ok(0) => drop(self.problems.remove("pins")),
+            Ok(made) => {
+                tracing::warn!(made, "maps were unpinned by someone else");
+                self.drift.repaired += made;
+            }
+            Err(error) => drop(self.problems.insert("pins", error.to_string())),
+        }
+        if self.kernel.loose_links() > 0 {
+            let text = format!(
+                "{} is no BPF file system any more: what hangs ends with this agent; mount one there",
+                self.first.0.bpffs.display()
+            );
+            self.problems.insert("pins", text);
         }
     }
 

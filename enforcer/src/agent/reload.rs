@@ -7,7 +7,7 @@ use enforcer_policy::{MapOp, put_allow, remove_allow};
 use super::core::{Core, trouble};
 use crate::apply::apply;
 use crate::config::{Agent, Config};
-use crate::kernel::{KernelError, interfaces};
+use crate::kernel::KernelError;
 use crate::wire::{Exit, Trouble};
 
 /// Reads and checks a file.
@@ -58,7 +58,7 @@ impl Core {
 
     /// Makes a configuration the one in force; when that fails, the one before stays.
     pub(super) fn turn_to(&mut self, config: Config) -> Result<(), Trouble> {
-        self.interfaces = interfaces();
+        self.see_interfaces();
         let before = std::mem::replace(&mut self.config, config);
         let endpoints = self.decided_endpoints();
         let compiled = self.compiled(self.side ^ 1, &endpoints);

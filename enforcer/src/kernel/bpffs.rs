@@ -83,7 +83,7 @@ fn recover(bpffs: &Path) -> Result<(), KernelError> {
     remove(&old)
 }
 
-fn make(path: &Path) -> Result<(), KernelError> {
+pub(super) fn make(path: &Path) -> Result<(), KernelError> {
     fs::create_dir_all(path).map_err(|source| failed("create", path, source))
 }
 

@@ -69,4 +69,6 @@ pub struct Kernel {
     verified: [u32; 3],
     /// What the programs of a replaced set of maps told and nobody has read.
     left: Option<ring::Left>,
+    /// What the pins stand for.
+    kept: hooks::Kept,
 }

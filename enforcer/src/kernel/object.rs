@@ -6,6 +6,7 @@ use aya::programs::{SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use enforcer_common::{ABI_VERSION, Geometry, Settings, SipKey, WIDE_WORDS, gate_mask, named_words};
 
+use super::hooks::Kept;
 use super::maps::{Maps, PINNED};
 use super::ring::Left;
 use super::{Kernel, KernelError, Setup, bpffs, filter, monotonic};
@@ -106,11 +107,12 @@ impl Kernel {
             Opened::Adopted | Opened::Fresh => None,
         };
         let mut ebpf = load(&sizes, &folder)?;
+        let kept = Kept::new(&folder);
         let verified = load_programs(&mut ebpf)?;
         let maps = Maps::take(&mut ebpf, sizes)?;
         let unpinned = opened != Opened::Adopted;
         let mut kernel =
-            Self { ebpf, maps, bpffs: setup.bpffs.clone(), attached: Vec::new(), unpinned, verified, left };
+            Self { ebpf, maps, bpffs: setup.bpffs.clone(), attached: Vec::new(), unpinned, verified, left, kept };
         if unpinned {
             kernel.write_settings(&first_settings(setup, &sizes))?;
         }

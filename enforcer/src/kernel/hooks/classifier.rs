@@ -57,8 +57,7 @@ impl Kernel {
         let options = TcAttachOptions::TcxOrder(LinkOrder::default());
         let id = tc.attach_with_options(&hook.interface, hook.kind.classifier().1, options)?;
         let link = FdLink::try_from(tc.take_link(id)?)?;
-        link.pin(&path)?;
-        Ok(())
+        self.keep_link(hook, link, path)
     }
 
     fn try_clsact(&mut self, hook: &Hook) -> Result<(), KernelError> {

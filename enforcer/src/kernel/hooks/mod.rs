@@ -3,6 +3,7 @@
 //! XDP and tcx hang in links that bpffs keeps. Kernels without tcx (before 6.6) get a classifier on clsact with a fixed
 //! priority and handle, so that a new agent finds the one a dead agent left, and replaces it in place; its pin is only a note.
 mod classifier;
+mod kept;
 mod pins;
 mod refused;
 mod unlink;
@@ -18,6 +19,7 @@ use aya::programs::xdp::{XdpLink, XdpMode};
 use super::object::{EGRESS, TC, packet_program};
 use super::{Kernel, KernelError, bpffs};
 use crate::config::Mode;
+pub(super) use kept::Kept;
 use pins::{find_pin, parse_pin, pin_path};
 pub(super) use refused::Refused;
 
@@ -96,7 +98,7 @@ impl Kernel {
         if self.attached.iter().any(|held| held.hook == *hook) {
             return Ok(());
         }
-        let mode = match self.adopt(hook) {
+        let mode = match self.adopt(hook)? {
             Some(mode) => mode,
             None if hook.kind == HookKind::Xdp => self.attach_xdp(hook, mode)?,
             None => self.attach_tc(hook)?,
@@ -112,6 +114,7 @@ impl Kernel {
             unhang(hook, &path, mode)?;
             bpffs::unpin(&path)?;
         }
+        self.let_go(hook);
         self.attached.retain(|held| held.hook != *hook);
         Ok(())
     }
@@ -126,9 +129,9 @@ impl Kernel {
         self.attachments().filter(move |(hook, held)| hook.kind == HookKind::Xdp && differs(wanted, held))
     }
 
-    /// Hooks whose pin has vanished: someone took the program off behind our back.
+    /// Hooks whose pin has vanished, or whose link hangs nowhere: someone took the program off behind our back.
     pub fn lost_hooks(&self) -> Vec<Hook> {
-        let lost = self.attached.iter().filter(|held| find_pin(&self.bpffs, &held.hook).is_none());
+        let lost = self.attached.iter().filter(|held| !self.hangs(&held.hook));
         lost.map(|held| held.hook.clone()).collect()
     }
 
@@ -160,19 +163,20 @@ impl Kernel {
         taken_off.collect()
     }
 
-    /// Puts this agent's program into the link a former one left. A link that is defunct (its interface is gone) is removed.
-    fn adopt(&mut self, hook: &Hook) -> Option<&'static str> {
-        let (path, mode) = find_pin(&self.bpffs, hook)?;
+    /// Puts this agent's program into the link a former one left. A link that is defunct (its interface is gone) is removed; one that
+    /// hangs stays when that fails: the program in it enforces, and the next try may do.
+    fn adopt(&mut self, hook: &Hook) -> Result<Option<&'static str>, KernelError> {
+        let Some((path, mode)) = find_pin(&self.bpffs, hook) else { return Ok(None) };
         let adopted = match mode {
             "clsact" => self.replace_clsact(hook),
             _ => self.replace_in_link(hook, &path, mode),
         };
-        if adopted.is_ok() {
-            return Some(mode);
+        match adopted {
+            Ok(()) => Ok(Some(mode)),
+            Err(error) if mode != "clsact" && self.hangs(hook) => Err(error),
+            // The wish is served by a fresh link; a defunct one must not stand in its way.
+            Err(_) => bpffs::unpin(&path).map(|()| None),
         }
-        // The wish is served by a fresh link; a defunct one must not stand in its way.
-        let _ = bpffs::unpin(&path);
-        None
     }
 
     fn replace_in_link(&mut self, hook: &Hook, path: &Path, mode: &str) -> Result<(), KernelError> {
@@ -215,8 +219,7 @@ impl Kernel {
         let id = xdp.attach_to_if_index(hook.ifindex, mode)?;
         let link = xdp.take_link(id)?;
         let link = FdLink::try_from(link)?;
-        link.pin(&path)?;
-        Ok(())
+        self.keep_link(hook, link, path)
     }
 }
 
