@@ -89,7 +89,7 @@ fn other_layout(ground: &mut Ground, traffic: &Traffic, _nth: usize) -> Fate {
 }
 
 /// The agent whose maps have a later layout: `$ENFORCER_AHEAD_BIN`, or the one that `cargo xtask faults` has built last.
-fn ahead() -> PathBuf {
+pub(crate) fn ahead() -> PathBuf {
     let given = env::var_os("ENFORCER_AHEAD_BIN").map(PathBuf::from);
     given.unwrap_or_else(|| enforcer_tests::program().with_file_name("../ahead/debug/enforcer"))
 }

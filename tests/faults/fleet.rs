@@ -2,8 +2,6 @@
 //!
 //! In: a network with an agent. Out: an enrolled host, decisions of the center, its audit log verified. Never here: a fault.
 
-use std::collections::BTreeSet;
-
 use enforcer_tests::{Agent, Center, Net};
 use serde_json::{Value, json};
 
@@ -11,8 +9,6 @@ use serde_json::{Value, json};
 pub(crate) struct Fleet {
     pub(crate) center: Center,
     pub(crate) token: String,
-    /// Ids of its decisions.
-    pub(crate) book: BTreeSet<String>,
 }
 
 impl Fleet {
@@ -21,7 +17,10 @@ impl Fleet {
         let center = Center::start(std::slice::from_ref(net));
         center.enroll(net, agent, 0, &[]);
         let token = center.token("ada", "operator");
-        Self { center, token, book: BTreeSet::new() }
+        // The first start with the fleet's key makes the maps anew, which status tells.
+        agent.stop();
+        agent.restart();
+        Self { center, token }
     }
 
     /// The chain of the audit log verifies by the center's own command, and the numbers of the host's events have no hole.
@@ -53,12 +52,17 @@ impl Fleet {
     }
 
     /// Blocks a device on all hosts.
-    pub(crate) fn block(&mut self, device: &str) -> String {
+    pub(crate) fn block(&self, device: &str) -> String {
         let asked = json!({"kind": "device", "value": device, "action": "deny", "seconds": 86_400, "reason": "faults"});
         let (status, answer) = self.center.ask(&self.token, "POST", "/decisions", &asked);
         assert_eq!(status, 201, "{answer}");
-        let id = answer["decision"]["id"].as_str().expect("an id").to_owned();
-        self.book.insert(id.clone());
-        id
+        answer["decision"]["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Whether the host has all that was decided, and has said so.
+    pub(crate) fn is_in_sync(&self) -> bool {
+        let (status, health) = self.center.ask(&self.token, "GET", "/health", &Value::Null);
+        status == 200
+            && self.center.states(&self.token) == [("in sync".to_owned(), health["revision"].as_u64().unwrap_or(0))]
     }
 }

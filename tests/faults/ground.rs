@@ -4,6 +4,7 @@
 //! Never here: a fault, or what a sum is.
 
 use std::{
+    cell::Cell,
     collections::BTreeSet,
     fs,
     path::PathBuf,
@@ -11,7 +12,10 @@ use std::{
 };
 
 use enforcer_tests::{ATTACKER, Agent, CLIENT, Client, Lines, Net, Nginx, PAY, Request, eventually};
-use nix::sys::signal::Signal;
+use nix::{
+    mount::{MsFlags, mount},
+    sys::signal::Signal,
+};
 use serde_json::Value;
 
 use crate::{
@@ -38,6 +42,10 @@ pub(crate) struct Ground {
     /// Lines of events that who follows has heard, and was told to have missed.
     pub(crate) heard: u64,
     pub(crate) missed: u64,
+    /// Requests of the blocked device beside the traffic that were refused in this round.
+    pub(crate) denied_aside: Cell<u64>,
+    /// The bpf() calls of a start.
+    pub(crate) calls: Vec<String>,
     made: u32,
 }
 
@@ -64,6 +72,11 @@ impl Ground {
         net.lend(&ATTACKER, "203.0.114.0/24");
         let nginx = Nginx::start_with_room(&net, 65_536);
         let config = format!("{}{PAY}", fault.config);
+        if fault.disk {
+            let state = net.folder().join("agent/state");
+            fs::create_dir_all(&state).expect("a folder can be made");
+            mount(Some("tmpfs"), &state, Some("tmpfs"), MsFlags::empty(), Some("size=4m,mode=700")).expect("mounted");
+        }
         let mut agent = Agent::start(&net, &config);
         let fleet = fault.central.then(|| Fleet::start(&net, &mut agent));
         let gauge = Gauge::open(&agent);
@@ -78,6 +91,8 @@ impl Ground {
             config,
             heard: 0,
             missed: 0,
+            denied_aside: Cell::new(0),
+            calls: Vec::new(),
             made: 0,
         };
         ground.block(&["device", "--value", BAD_DEVICE, "--service", "pay", "--action", "deny"]);
@@ -161,13 +176,16 @@ impl Ground {
         });
         self.gauge = Gauge::open(&self.agent);
         (self.heard, self.missed) = (0, 0);
+        self.denied_aside.set(0);
         self.follower = Some(follower);
     }
 
     /// One request on a new connection.
     pub(crate) fn ask(&self, device: &str) -> Option<u16> {
         let mut client = Client::connect(&self.net.client, CLIENT.web4()).ok()?;
-        client.request(&Request::get("/health").device(device)).ok().map(|answer| answer.status)
+        let status = client.request(&Request::get("/health").device(device)).ok().map(|answer| answer.status);
+        self.denied_aside.set(self.denied_aside.get() + u64::from(status == Some(403)));
+        status
     }
 
     /// Kills the agent like a crash would.
@@ -204,6 +222,24 @@ impl Ground {
         fs::write(&path, text).expect("a script can be written");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode can be set");
         path
+    }
+
+    /// Another agent on the same host, with a state of its own and no decisions.
+    pub(crate) fn stranger(&self, config: &str) -> Agent {
+        Agent::start_beside(&self.net, "stranger", config)
+    }
+
+    /// Waits until the agent has compared everything once more: what it makes of a changed clock shows then.
+    pub(crate) fn ticks(&self) {
+        let last = || self.status()["drift"]["last_check"].clone();
+        let before = last();
+        eventually(PATIENCE, "the agent compares", || last() != before);
+    }
+
+    /// Enters what is in force besides what single orders made, and takes it back.
+    pub(crate) fn take_back_list(&mut self) {
+        let surplus = self.listed_ids().difference(&self.book).cloned().collect::<Vec<_>>();
+        surplus.iter().for_each(|id| drop(self.agent.done(&["unblock", id])));
     }
 
     /// Waits until packets and requests are refused again.

@@ -14,9 +14,16 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is printed, progress goes to standard error")]
 
 mod agents;
+mod calls;
+mod centers;
+mod crowds;
+mod cycles;
+mod disks;
 mod fleet;
 mod gauge;
 mod ground;
+mod hooks;
+mod interfaces;
 mod sums;
 mod table;
 mod traffic;
@@ -36,6 +43,9 @@ struct Arguments {
     /// Only these faults
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
+    /// Instead: kill, restart and upgrade the agent so often under a million probes of each kind
+    #[arg(long, value_name = "N")]
+    cycles: Option<usize>,
     /// Print the names of all faults, and end
     #[arg(long)]
     list: bool,
@@ -57,6 +67,9 @@ fn main() -> Result<ExitCode, ctrlc::Error> {
         clean_up();
         process::exit(INTERRUPTED);
     })?;
+    if let Some(cycles) = arguments.cycles {
+        return Ok(if cycles::run(cycles) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let known = table::faults();
     if let Some(unknown) = arguments.only.iter().find(|name| known.iter().all(|fault| fault.name != **name)) {
         eprintln!("there is no fault {unknown}; --list prints all");

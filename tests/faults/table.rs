@@ -10,8 +10,9 @@ use std::{
 };
 
 use crate::{
-    agents,
+    agents, calls, centers, crowds, disks,
     ground::{Ground, Probes, Round},
+    hooks, interfaces,
     sums::{Fate, Sum},
     traffic::Traffic,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Fault {
     pub(crate) config: &'static str,
     /// Whether the host belongs to a center.
     pub(crate) central: bool,
+    /// Whether the state folder is a disk of its own.
+    pub(crate) disk: bool,
     /// Which sums apply: packets, enforcement, events, state, journal.
     pub(crate) sums: [bool; 5],
 }
@@ -40,12 +43,18 @@ impl Fault {
         what: &'static str,
         inject: fn(&mut Ground, &Traffic, usize) -> Fate,
     ) -> Self {
-        Self { name, what, inject, config: "", central: false, sums: [true; 5] }
+        Self { name, what, inject, config: "", central: false, disk: false, sums: [true; 5] }
     }
 
     /// With this in the agent's configuration.
     pub(crate) const fn with(mut self, config: &'static str) -> Self {
         self.config = config;
+        self
+    }
+
+    /// With a state folder that is a disk of its own.
+    pub(crate) const fn on_disk(mut self) -> Self {
+        self.disk = true;
         self
     }
 
@@ -58,7 +67,11 @@ impl Fault {
 
 /// All faults, in the order of the table.
 pub(crate) fn faults() -> Vec<Fault> {
-    [agents::FAULTS].into_iter().flatten().copied().collect()
+    [agents::FAULTS, calls::FAULTS, centers::FAULTS, crowds::FAULTS, disks::FAULTS, hooks::FAULTS, interfaces::FAULTS]
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect()
 }
 
 /// What came of one fault.

@@ -71,12 +71,23 @@ impl Traffic {
         });
     }
 
+    /// Datagrams that have arrived so far.
+    pub(crate) fn heard(&self) -> u32 {
+        self.drizzle.heard.load(Ordering::Relaxed)
+    }
+
     /// Ends it, once the servers have logged what they got.
     pub(crate) fn stop(self, nginx: &Nginx) -> Logs {
         let asked = self.load.stop();
         let (sent, heard) = self.drizzle.stop();
         let answered = asked.iter().filter(|one| one.status() == Some(200)).count();
-        let served = nginx.served_when(self.served_before + answered).split_off(self.served_before);
+        let mut served = Vec::new();
+        eventually(PATIENCE, "nginx has logged what it answered", || {
+            served = nginx.served().split_off(self.served_before);
+            // Requests without a number are none of the traffic.
+            served.retain(|one| one.number.is_some());
+            served.len() >= answered
+        });
         Logs { asked, served, sent, heard }
     }
 }
@@ -90,6 +101,7 @@ pub(crate) fn is_bad(number: usize) -> bool {
 struct Drizzle {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU32>,
+    heard: Arc<AtomicU32>,
     sender: JoinHandle<Vec<Datagram>>,
     server: JoinHandle<Vec<Datagram>>,
     silence: Arc<AtomicBool>,
@@ -104,13 +116,15 @@ impl Drizzle {
         };
         let sources = [socket([203, 0, 114, 7]), socket([203, 0, 113, 7])];
         let (stop, silence) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let sent = Arc::new(AtomicU32::new(0));
-        let (until, count, until_silence) = (Arc::clone(&stop), Arc::clone(&sent), Arc::clone(&silence));
+        let (sent, heard) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let (until, count) = (Arc::clone(&stop), Arc::clone(&sent));
+        let (until_silence, arrived) = (Arc::clone(&silence), Arc::clone(&heard));
         Self {
             sender: thread::spawn(move || send(&sources, target, &until, &count)),
-            server: thread::spawn(move || hear(&server, &until_silence)),
+            server: thread::spawn(move || hear(&server, &until_silence, &arrived)),
             stop,
             sent,
+            heard,
             silence,
         }
     }
@@ -142,7 +156,7 @@ fn send(sources: &[UdpSocket; 2], to: SocketAddr, stop: &AtomicBool, count: &Ato
 }
 
 /// Logs what comes until there is silence after the end.
-fn hear(server: &UdpSocket, silence: &AtomicBool) -> Vec<Datagram> {
+fn hear(server: &UdpSocket, silence: &AtomicBool, count: &AtomicU32) -> Vec<Datagram> {
     let (mut heard, mut bytes) = (Vec::new(), [0; 16]);
     server.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout above zero is accepted");
     loop {
@@ -151,6 +165,7 @@ fn hear(server: &UdpSocket, silence: &AtomicBool) -> Vec<Datagram> {
             Ok(4) => {
                 let number = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
                 heard.push(Datagram { number, at: Instant::now() });
+                count.fetch_add(1, Ordering::Relaxed);
             }
             Ok(_) => {}
             Err(_) if ended => return heard,

@@ -51,4 +51,4 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 const FAULTS: &str = "enforcer-faults";
 /// What faults are injected with.
-const TOOLS: [&str; 4] = ["bpftool", "faketime", "python3-minimal", "strace"];
+const TOOLS: [&str; 3] = ["faketime", "python3-minimal", "strace"];
