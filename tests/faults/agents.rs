@@ -100,7 +100,9 @@ fn missing_map(ground: &mut Ground, traffic: &Traffic, nth: usize) -> Fate {
     fs::remove_file(ground.agent.pins().join("maps").join(name)).expect("a pin can be removed");
     traffic.goes_on();
     ground.revive();
-    Fate { told: vec![format!("the pinned map {name} is missing")], ..fate }
+    // Without settings nobody knows whose layout the events have: they count as lost.
+    let may_lose = name == "SETTINGS";
+    Fate { told: vec![format!("the pinned map {name} is missing")], may_lose, ..fate }
 }
 
 fn bad_configuration(ground: &mut Ground, traffic: &Traffic, nth: usize) -> Fate {

@@ -166,6 +166,8 @@ fn request(mut stream: TcpStream, sender: u64, counts: &Counts) {
         if answers < BATCH {
             return;
         }
+        // The pace of the load: the agent must have a processor to start on.
+        thread::sleep(Duration::from_millis(4));
     }
 }
 

@@ -14,6 +14,7 @@ use std::{
 };
 
 use enforcer_tests::{ATTACKER, CLIENT, Load, Net, Nginx, Outcome, Requests, Served, eventually};
+use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
 
 /// The device of every request that must be refused.
 pub(crate) const BAD_DEVICE: &str = "mallory";
@@ -111,6 +112,8 @@ impl Drizzle {
     fn start(net: &Net) -> Self {
         let target = SocketAddr::new(ATTACKER.host4.into(), PORT);
         let server = net.host.inside(|| UdpSocket::bind(SocketAddr::new([0, 0, 0, 0].into(), PORT))).expect("binds");
+        // A busy machine may leave it waiting: what it does not hear must not have been thrown away here.
+        setsockopt(&server, RcvBufForce, &(64 << 20)).expect("root may ask for a large buffer");
         let socket = |from: [u8; 4]| {
             net.attacker.inside(|| UdpSocket::bind(SocketAddr::new(IpAddr::from(from), PORT))).expect("binds")
         };
