@@ -1,4 +1,4 @@
-//! Errors of the system calls that a start makes: each call of bpf() fails in turn, attaching fails half way.
+//! Errors of the system calls that a start makes: each call of `bpf()` fails in turn, attaching fails half way.
 //!
 //! In: a ground under traffic, strace. Out: what the sums must know. Never here: a sum.
 

@@ -75,8 +75,9 @@ fn out_of_memory(ground: &mut Ground, traffic: &Traffic, nth: usize) -> Fate {
     ground.agent.become_program(&program);
     ground.revive();
     group.limit();
-    let list: String =
+    let lines: Vec<String> =
         (0..2_000_000_u32).map(|at| format!("100.{}.{}.{}\n", 64 + at / 65_536, at / 256 % 256, at % 256)).collect();
+    let list = lines.concat();
     let file = ground.net.folder().join("list");
     fs::write(&file, list).expect("a list can be written");
     let done = ground.agent.cli(&["block", "ip", "--file", &file.display().to_string(), "--reason", "a list"]);

@@ -72,7 +72,9 @@ pub(crate) fn run(cycles: usize) -> bool {
         during = started.elapsed();
     }
     counts.stop.store(true, Ordering::Relaxed);
-    workers.into_iter().for_each(|worker| worker.join().expect("a sender does not panic"));
+    for worker in workers {
+        worker.join().expect("a sender does not panic");
+    }
     let refused = bad.stop();
     let wrong = refused.iter().filter(|one| one.status() != Some(403)).count();
     tell(&ground, &counts, done, during, (refused.len(), wrong))
@@ -148,8 +150,9 @@ fn request(mut stream: TcpStream, sender: u64, counts: &Counts) {
     while counts.goes_on() {
         let mut text = String::new();
         for _ in 0..BATCH {
-            text +=
-                &format!("GET /health HTTP/1.1\r\nHost: a\r\nX-Request-Number: {number}\r\nX-Device-Id: alice\r\n\r\n");
+            let head =
+                format!("GET /health HTTP/1.1\r\nHost: a\r\nX-Request-Number: {number}\r\nX-Device-Id: alice\r\n\r\n");
+            text.push_str(&head);
             number += SENDERS;
         }
         let mut answers = 0;

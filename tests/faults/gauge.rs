@@ -83,8 +83,8 @@ impl Gauge {
 impl Set {
     fn read(&self) -> Tally {
         let sum = |index| self.events.get(&index, 0).expect("a counter can be read").iter().sum();
-        let reasons = (0..Reason::COUNT as u32).map(|reason| {
-            let counters = self.counters.get(&reason, 0).expect("a counter can be read");
+        let reasons = Reason::ALL.iter().map(|reason| {
+            let counters = self.counters.get(&(*reason as u32), 0).expect("a counter can be read");
             counters.iter().map(|counter| counter.count).sum()
         });
         Tally { reasons: reasons.collect(), told: sum(0), lost: sum(1), unsampled: sum(2) }

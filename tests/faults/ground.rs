@@ -44,7 +44,7 @@ pub(crate) struct Ground {
     pub(crate) missed: u64,
     /// Requests of the blocked device beside the traffic that were refused in this round.
     pub(crate) denied_aside: Cell<u64>,
-    /// The bpf() calls of a start.
+    /// The `bpf()` calls of a start.
     pub(crate) calls: Vec<String>,
     made: u32,
 }
@@ -239,7 +239,9 @@ impl Ground {
     /// Enters what is in force besides what single orders made, and takes it back.
     pub(crate) fn take_back_list(&mut self) {
         let surplus = self.listed_ids().difference(&self.book).cloned().collect::<Vec<_>>();
-        surplus.iter().for_each(|id| drop(self.agent.done(&["unblock", id])));
+        for id in &surplus {
+            self.agent.done(&["unblock", id]);
+        }
     }
 
     /// Waits until packets and requests are refused again.

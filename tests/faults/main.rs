@@ -54,7 +54,9 @@ struct Arguments {
 fn main() -> Result<ExitCode, ctrlc::Error> {
     let arguments = Arguments::parse();
     if arguments.list {
-        table::faults().iter().for_each(|fault| println!("{:<24} {}", fault.name, fault.what));
+        for fault in table::faults() {
+            println!("{:<24} {}", fault.name, fault.what);
+        }
         return Ok(ExitCode::SUCCESS);
     }
     ctrlc::set_handler(|| {
@@ -93,9 +95,13 @@ fn report(rows: &[Row]) -> ExitCode {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let processors = thread::available_parallelism().map_or(0, usize::from);
     println!("Linux {}, {processors} processors\n\n{}", kernel.trim(), table::HEAD);
-    rows.iter().for_each(|row| println!("{}", row.line()));
+    for row in rows {
+        println!("{}", row.line());
+    }
     let failures: Vec<&String> = rows.iter().flat_map(|row| &row.failures).collect();
-    failures.iter().for_each(|failure| println!("failed: {failure}"));
+    for failure in &failures {
+        println!("failed: {failure}");
+    }
     let (faults, times) = (rows.len(), rows.iter().map(|row| row.times).sum::<usize>());
     println!("{faults} faults, {times} times: {} sums did not come out", failures.len());
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -136,9 +136,8 @@ fn enforcement(logs: &Logs, fate: &Fate) -> Result<(), String> {
         let excused = is_meanwhile(fate, one);
         match (is_bad(one.number), served.contains(&one.number), one.status()) {
             (true, false, Some(403)) | (false, true, Some(200)) => {}
-            (true, true, Some(200)) if excused => {}
             // The program was taken off between the 403 and the end of its connection: nothing was served.
-            (true, false, None) if excused => {}
+            (true, true, Some(200)) | (true, false, None) if excused => {}
             (bad, served, _) => {
                 let (what, answer) = (if bad { "blocked" } else { "clean" }, &one.answer);
                 let answer = answer.as_ref().map(|answer| answer.status);
@@ -207,7 +206,7 @@ fn state(ground: &Ground, fate: &Fate) -> Sum {
     // What is compared once is mended, so that is looked at only once.
     let status = ground.status();
     let held = settled(|| holds(ground));
-    if held != Sum::Exact { held } else { sum(unmended(&status, fate).and_then(|()| compared(ground, fate))) }
+    if held == Sum::Exact { sum(unmended(&status, fate).and_then(|()| compared(ground, fate))) } else { held }
 }
 
 /// Nothing was mended, where the fault did not change the kernel behind the agent's back.
@@ -285,7 +284,7 @@ fn journal(ground: &Ground) -> Result<(), String> {
     }
     let ids: BTreeSet<String> = kept.decisions.iter().map(|decision| decision.id.to_string()).collect();
     same("decisions acknowledged, and in the journal", &ground.book, &ids)?;
-    ground.fleet.as_ref().map_or(Ok(()), |fleet| fleet.audit())
+    ground.fleet.as_ref().map_or(Ok(()), crate::fleet::Fleet::audit)
 }
 
 fn same(what: &str, left: &BTreeSet<String>, right: &BTreeSet<String>) -> Result<(), String> {

@@ -170,9 +170,8 @@ fn hear(server: &UdpSocket, silence: &AtomicBool, count: &AtomicU32) -> Vec<Data
                 heard.push(Datagram { number, at: Instant::now() });
                 count.fetch_add(1, Ordering::Relaxed);
             }
-            Ok(_) => {}
             Err(_) if ended => return heard,
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
     }
 }

@@ -21,7 +21,9 @@ impl Core {
     pub(super) fn take_left_events(&mut self) {
         let mut events = Vec::new();
         let lost = self.kernel.drain_left(|event| events.push(event));
-        events.iter().for_each(|event| self.take_event(event));
+        for event in &events {
+            self.take_event(event);
+        }
         for (sum, more) in self.left_unread.iter_mut().zip(lost) {
             *sum += more;
         }

@@ -25,7 +25,7 @@ pub(super) fn events(args: &EventsArgs, globals: &Globals, out: &mut Out) -> Res
                 out.report(&event, line)?;
             }
             News::Notice(notice) if args.service.is_none() || notice.notice == NoticeKind::Missed => {
-                out.report(&notice, notice_line)?
+                out.report(&notice, notice_line)?;
             }
             News::Event(_) | News::Notice(_) => continue,
         }

@@ -103,7 +103,7 @@ impl Kernel {
             Opened::Fresh | Opened::Migrating(_) => bpffs::fresh_maps(&setup.bpffs)?,
         };
         let left = match &opened {
-            Opened::Migrating(_) => Left::open(&bpffs::maps(&setup.bpffs)),
+            Opened::Migrating(_) => Some(Left::open(&bpffs::maps(&setup.bpffs))),
             Opened::Adopted | Opened::Fresh => None,
         };
         let mut ebpf = load(&sizes, &folder)?;

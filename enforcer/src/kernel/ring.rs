@@ -109,13 +109,13 @@ pub(super) struct Left {
 
 impl Left {
     /// Of a folder of pinned maps. What is not there has nothing to tell.
-    pub(super) fn open(folder: &Path) -> Option<Self> {
+    pub(super) fn open(folder: &Path) -> Self {
         let readable = settings(folder).is_some_and(|settings| settings.abi == ABI_VERSION);
         let ring = |name| {
             let map = Map::from_map_data(MapData::from_pin(folder.join(name)).ok()?).ok()?;
             RingBuf::try_from(map).ok()
         };
-        Some(Self { events: ring("EVENTS"), samples: ring("SAMPLES"), readable })
+        Self { events: ring("EVENTS"), samples: ring("SAMPLES"), readable }
     }
 }
 

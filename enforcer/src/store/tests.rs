@@ -176,7 +176,8 @@ fn damage_inside_is_kept_beside_the_journal_and_met_once() {
     bytes[ends[2] + 1] ^= 1;
     fs::write(dir.path().join("journal"), &bytes).unwrap();
     let mut rest = story();
-    (rest.remove(3), rest.remove(1));
+    rest.remove(3);
+    rest.remove(1);
     let recovered = open(dir.path());
     let torn = recovered.torn.clone().unwrap();
     assert_eq!((torn.inside, torn.kept_records), (2, rest.len() as u64));
