@@ -47,17 +47,18 @@ impl Agent {
         Map::from_map_data(data).unwrap_or_else(|error| panic!("{name} is of an unknown type: {error}"))
     }
 
-    /// Everything pinned, and the programs in the links.
+    /// Everything pinned, and the programs in the links. What goes while it is looked at is not among them.
     pub fn objects(&self) -> Objects {
         let maps = pins(&self.pins().join("maps"));
-        let maps = maps.iter().map(|name| {
+        let maps = maps.iter().filter_map(|name| {
             let pin = self.pins().join("maps").join(name);
-            MapInfo::from_pin(pin).expect("what is pinned there is a map").id()
+            MapInfo::from_pin(pin).ok().map(|map| map.id())
         });
         let mut objects = Objects { maps: maps.collect(), ..Objects::default() };
         for name in self.pinned_links() {
             let pin = self.pins().join("links").join(name);
-            let link = FdLink::from(PinnedLink::from_pin(pin).expect("what is pinned there is a link"));
+            let Ok(pinned) = PinnedLink::from_pin(pin) else { continue };
+            let link = FdLink::from(pinned);
             let info = link.info().expect("a link has an id");
             objects.links.insert(info.id());
             objects.programs.insert(info.program_id());
