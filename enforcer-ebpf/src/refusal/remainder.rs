@@ -70,7 +70,7 @@ fn swallow(skb: *mut __sk_buff, case: &mut Case) -> Option<u32> {
     let flow = segment.flow();
     // SAFETY: copied at once; entries are replaced whole.
     let denied = unsafe { DENIED.get(flow) }.copied()?;
-    if segment.flags & SYN != 0 || denied.until <= now {
+    if segment.flags & SYN != 0 || denied.until <= now || !is_of(segment, &denied) {
         let _ = DENIED.remove(flow);
         return None;
     }
@@ -88,6 +88,15 @@ fn swallow(skb: *mut __sk_buff, case: &mut Case) -> Option<u32> {
     }
     Some(SWALLOWED)
 }
+
+/// False for a segment of a later connection with the same ends, whose SYN was not seen here: it acknowledges other numbers.
+#[inline(always)]
+fn is_of(segment: &Segment, denied: &Denied) -> bool {
+    segment.flags & RST != 0 || segment.acknowledge.wrapping_sub(denied.begin).wrapping_add(WINDOW) < 2 * WINDOW
+}
+
+/// What a client may be behind or ahead of a refusal: the largest window that is usual.
+const WINDOW: u32 = 1 << 24;
 
 /// The refusal again, for a client that did not acknowledge it; else an acknowledgement.
 #[inline(always)]

@@ -11,8 +11,8 @@ use crate::tc::case;
 #[btf_map]
 static OPENINGS: LruHashMap<FlowKey, u32, 16_384> = LruHashMap::new();
 
-/// Further from its beginning than this no connection is that has no socket yet.
-const NEAR: u32 = 1 << 20;
+/// Further from its beginning than this no connection is that has no socket yet, or has just got one.
+pub const NEAR: u32 = 1 << 20;
 
 /// A connection begins: what was known of one with the same ends is of no use. Not where the server has it already: such a SYN is
 /// answered with a question, and changes nothing.

@@ -157,7 +157,7 @@ pub fn begin(case: &mut Case) -> bool {
             if core::ptr::read_volatile(&raw const (*earlier).turn) != 0 {
                 return false;
             }
-            if (*earlier).stream.phase == Phase::Fresh as u8 { first_position(case) } else { (*earlier).stream }
+            if follows_on(&(*earlier).stream, &case.socket) { (*earlier).stream } else { first_position(case) }
         },
         None => first_position(case),
     };
@@ -166,6 +166,12 @@ pub fn begin(case: &mut Case) -> bool {
         (case.stream.phase, case.stream.safe_phase) = (Phase::Proxy as u8, Phase::Proxy as u8);
     }
     true
+}
+
+/// False where nothing was read, and for what is left of an earlier connection with the same ends.
+#[inline(always)]
+fn follows_on(earlier: &Stream, socket: &Socket) -> bool {
+    earlier.phase != Phase::Fresh as u8 && earlier.next.wrapping_sub(socket.receive_next) < opening::NEAR
 }
 
 #[inline(always)]
