@@ -14,6 +14,7 @@ mod task_check;
 mod task_demo;
 mod task_dist;
 mod task_faults;
+mod task_fuzz;
 mod task_setup;
 mod task_test;
 mod task_vm;
@@ -45,6 +46,8 @@ enum Task {
     Dist(task_dist::Arguments),
     /// Inject faults under traffic, and make five sums after each
     Faults(task_faults::Arguments),
+    /// Run the fuzzers, a minute each
+    Fuzz(task_fuzz::Arguments),
     /// Install what is missing: packages, bpf-linker
     Setup,
     /// Check, unit tests, and the suite on the real kernel
@@ -71,6 +74,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Demo(arguments) => task_demo::run(&arguments),
         Task::Dist(arguments) => task_dist::run(&arguments),
         Task::Faults(arguments) => task_faults::run(&arguments),
+        Task::Fuzz(arguments) => task_fuzz::run(&arguments),
         Task::Setup => task_setup::run(),
         Task::Test(arguments) => task_test::run(&arguments),
         Task::Vm(arguments) => task_vm::run(&arguments),

@@ -25,7 +25,7 @@ pub fn user_of(service: &Service, head: &Head, key: SipKey, session: u64) -> Opt
 }
 
 /// The subject of a token; nothing when it is not a token of three parts with one.
-fn subject_of(token: &[u8]) -> Option<String> {
+pub fn subject_of(token: &[u8]) -> Option<String> {
     let mut parts = token.split(|byte| *byte == b'.');
     let (_header, claims, _signature) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {

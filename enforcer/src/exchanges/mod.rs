@@ -17,7 +17,7 @@ use bytes::Bytes;
 use enforcer_common::Asking;
 
 pub use call::call_of;
-pub use claims::user_of;
+pub use claims::{subject_of, user_of};
 pub use joiner::Joiner;
 
 /// One request and what came of it.
