@@ -1,7 +1,7 @@
 //! The first line: is this a request of HTTP/1?
 use enforcer_common::{Asked, Reason};
 
-use super::lines::is_blank;
+use super::lines::{is_blank, is_space};
 use super::work::{Turn, Work, byte_at, repeat, word_at};
 
 /// `http/1.` and `http/2.`, as the low seven bytes of a word.
@@ -18,10 +18,6 @@ const GET: u64 = u64::from_le_bytes(*b"GET \0\0\0\0");
 const POST: u64 = u64::from_le_bytes(*b"POST \0\0\0");
 const FOUR: u64 = 0xffff_ffff;
 const POST_LENGTH: u32 = 5;
-/// Longest method that is recognised.
-const METHOD: u32 = 32;
-/// Blanks that are skipped before the method and behind the version.
-const BLANKS: u32 = 16;
 /// The first byte of a TLS record that begins a connection.
 const HANDSHAKE: u8 = 0x16;
 
@@ -80,8 +76,8 @@ pub fn method_flags(work: &Work) -> u32 {
 #[inline(always)]
 fn version(w: &mut Work, start: u32, end: u32) -> u32 {
     (w.value_start, w.value_end) = (start, end);
-    if is_blank(byte_at(w, end - 1)) {
-        repeat(BLANKS, last_blank, w);
+    if is_space(byte_at(w, end - 1)) {
+        repeat(w.length, last_blank, w);
     }
     let end = w.value_end;
     if end < start + 10 || !is_blank(byte_at(w, end - 9)) {
@@ -95,11 +91,11 @@ fn version(w: &mut Work, start: u32, end: u32) -> u32 {
     }
 }
 
-/// Takes a blank off the end.
+/// Takes a blank off the end, or a carriage return: some servers take all of them off.
 extern "C" fn last_blank(_index: u32, turn: *mut Turn) -> i64 {
     // SAFETY: `repeat` hands on its own.
     let w = unsafe { &mut *(*turn).work };
-    let more = w.value_end > w.value_start && is_blank(byte_at(w, w.value_end - 1));
+    let more = w.value_end > w.value_start && is_space(byte_at(w, w.value_end - 1));
     w.value_end -= u32::from(more);
     i64::from(!more)
 }
@@ -120,7 +116,7 @@ fn method(w: &mut Work, start: u32, end: u32) -> u32 {
         return FOUND;
     }
     (w.value_start, w.value_end, w.token_end) = (start, end, SOUGHT);
-    repeat(METHOD + BLANKS, method_byte, w);
+    repeat(w.length, method_byte, w);
     w.token_end
 }
 

@@ -38,7 +38,7 @@ pub fn scan(work: &mut Work) -> Result<(), Reason> {
 #[inline(always)]
 pub fn find_lines(work: &mut Work) {
     (work.count, work.marks, work.line, work.end, work.odd) = (0, 0, 0, 0, 0);
-    work.cursor = 0;
+    (work.cursor, work.text) = (0, 0);
     (work.found, work.named, work.missed, work.framing, work.body) = (0, 0, 0, 0, 0);
     (work.searched, work.lists) = (0, 0);
     repeat(work.length, stretch, work);
@@ -104,6 +104,9 @@ fn control(w: &mut Work, at: u32) -> bool {
     if at >= w.length {
         return true;
     }
+    if byte_at(w, at) == b'\r' && w.text == at {
+        w.text = at + 1;
+    }
     match byte_at(w, at) {
         b'\n' => return enforcer_line_end(w, at) != 0,
         b'\r' if at + 1 < w.length && byte_at(w, at + 1) != b'\n' => w.odd |= Odd::CONTROL,
@@ -126,10 +129,11 @@ pub extern "C" fn enforcer_line_end(work: *mut Work, at: u32) -> u32 {
 #[inline(always)]
 fn line_end(w: &mut Work, at: u32) -> bool {
     let start = w.line;
-    w.line = at + 1;
+    let text = w.text;
+    (w.line, w.text) = (at + 1, at + 1);
     let end = if at > start && byte_at(w, at - 1) == b'\r' { at - 1 } else { at };
     // Blank lines before a request are to be ignored (RFC 9112, 2.2); some servers pass over more carriage returns.
-    let blank = start == end || (w.count == 0 && byte_at(w, end - 1) == b'\r');
+    let blank = start == end || (w.count == 0 && text >= end);
     if blank {
         let ended = w.count > 0;
         w.end = if ended { at + 1 } else { 0 };

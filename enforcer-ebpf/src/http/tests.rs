@@ -152,6 +152,21 @@ fn a_head_at_the_bound_is_read_and_a_longer_one_as_far_as_it_goes() {
     assert_eq!(scanned(&head(&[&filler(99), line])), (Err(Reason::HeadTooLong), vec![]));
 }
 
+/// Found by the fuzzer of answers. Servers that take all returns off the end of a line take such a request line.
+#[test]
+fn only_a_line_of_nothing_but_carriage_returns_is_passed_over() {
+    for (begin, device) in [
+        ("GET / HTTP/1.1\r\r\n", true),
+        ("\r\r\r\nGET / HTTP/1.1\r\n", true),
+        ("\r\r\r\r\r\r\r\r\r\r\r\nGET / HTTP/1.1\r\n", true),
+        ("GET / HTTP/1.1\r\n\r\n", false),
+    ] {
+        let tokens = scanned(format!("{begin}X-Device-Id: abc\r\n\r\n").as_bytes()).1;
+        assert_eq!(tokens, if device { vec!["abc".to_owned()] } else { vec![] }, "{begin:?}");
+    }
+    assert_eq!(answered(b"\xff:  3\r\r\nHTTP/1.1 200 \n\n"), Err(Reason::NotHttp));
+}
+
 #[test]
 fn every_prefix_of_a_head_is_open() {
     let whole = head(&["Host: a", "X-Device-Id: abc", "User-Agent: DeviceId/def", "Cookie: sid=x"]);

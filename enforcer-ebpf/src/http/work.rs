@@ -46,6 +46,8 @@ pub struct Work {
     pub marks: u32,
     /// Where the line that has not ended begins.
     pub line: u32,
+    /// Where its first byte is that is no carriage return, as far as was read.
+    pub text: u32,
     /// Where the head ends; 0 while it is open.
     pub end: u32,
     /// As [`Odd`].

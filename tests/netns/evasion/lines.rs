@@ -51,7 +51,7 @@ const LONG_FIRST: &str = "X-Device-Id: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
     aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\
     X-Device-Id: {id}";
 
-const ENDS: [(&str, &str); 10] = [
+const ENDS: [(&str, &str); 11] = [
     ("bare line feeds", "GET /health HTTP/1.1\nHost: a\nX-Device-Id: {id}\nX-Request-Number: {n}\n\n"),
     (
         "a bare line feed before the device",
@@ -84,6 +84,10 @@ const ENDS: [(&str, &str); 10] = [
     (
         "carriage returns in front",
         "\r\r\nGET /health HTTP/1.1\r\nHost: a\r\nX-Device-Id: {id}\r\nX-Request-Number: {n}\r\n\r\n",
+    ),
+    (
+        "sixty carriage returns right before the method",
+        "\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\rGET /health HTTP/1.1\r\nHost: a\r\nX-Device-Id: {id}\r\nX-Request-Number: {n}\r\n\r\n",
     ),
     (
         "the device in the first line after the target's",
