@@ -4,8 +4,8 @@ use enforcer_common::{Asked, Reason};
 use super::lines::{is_blank, is_space};
 use super::work::{Turn, Work, byte_at, repeat, word_at};
 
-/// `http/1.` and `http/2.`, as the low seven bytes of a word.
-const HTTP1: u64 = u64::from_le_bytes(*b"http/1.\0");
+/// `http/` and `http/2.`, as the low bytes of a word.
+const HTTP: u64 = u64::from_le_bytes(*b"http/\0\0\0");
 const HTTP2: u64 = u64::from_le_bytes(*b"http/2.\0");
 const HEAD: u64 = u64::from_le_bytes(*b"HEAD \0\0\0");
 const CONNECT: u64 = u64::from_le_bytes(*b"CONNECT ");
@@ -80,15 +80,34 @@ fn version(w: &mut Work, start: u32, end: u32) -> u32 {
         repeat(w.length, last_blank, w);
     }
     let end = w.value_end;
-    if end < start + 10 || !is_blank(byte_at(w, end - 9)) {
+    if end < start + 10 {
         return NOT_HTTP;
     }
-    w.old = u32::from(byte_at(w, end - 1) == b'0');
-    match (word_at(w, end - 8) | CASE) & SEVEN {
-        HTTP1 => FINE,
-        HTTP2 => NEWER,
-        _ => NOT_HTTP,
+    w.value_end = end - 8;
+    if !is_blank(byte_at(w, end - 9)) {
+        // Servers take numbers of several digits: `HTTP/1.10`, `HTTP/01.001`.
+        w.value_end = end;
+        repeat(w.length, version_byte, w);
     }
+    let first = w.value_end;
+    let word = word_at(w, first) | CASE;
+    w.old = u32::from(end - first == 8 && byte_at(w, end - 1) == b'0');
+    if first == start || word & FIVE != HTTP {
+        NOT_HTTP
+    } else if word & SEVEN == HTTP2 {
+        NEWER
+    } else {
+        FINE
+    }
+}
+
+/// Goes back to the last blank.
+extern "C" fn version_byte(_index: u32, turn: *mut Turn) -> i64 {
+    // SAFETY: `repeat` hands on its own.
+    let w = unsafe { &mut *(*turn).work };
+    let more = w.value_end > w.value_start && !is_blank(byte_at(w, w.value_end - 1));
+    w.value_end -= u32::from(more);
+    i64::from(!more)
 }
 
 /// Takes a blank off the end, or a carriage return: some servers take all of them off.

@@ -168,6 +168,19 @@ fn only_a_line_of_nothing_but_carriage_returns_is_passed_over() {
 }
 
 #[test]
+fn a_version_of_any_digits_is_one() {
+    let scanned = |version: &str| scanned(format!("GET /a {version}\r\nX-Device-Id: abc\r\n\r\n").as_bytes());
+    for version in ["HTTP/1.1", "http/1.0", "HTTP/1.10", "HTTP/01.1", "HTTP/1.00000000000000001 ", "HTTP/3.0"] {
+        assert_eq!(scanned(version), (Ok(()), vec!["abc".to_owned()]), "{version}");
+    }
+    for (version, reason) in
+        [("HTTP/2.0", Reason::Http2), ("RTSP/1.0", Reason::NotHttp), ("XHTTP/1.1", Reason::NotHttp)]
+    {
+        assert_eq!(scanned(version).0, Err(reason), "{version}");
+    }
+}
+
+#[test]
 fn every_prefix_of_a_head_is_open() {
     let whole = head(&["Host: a", "X-Device-Id: abc", "User-Agent: DeviceId/def", "Cookie: sid=x"]);
     for end in 1..whole.len() {

@@ -51,7 +51,7 @@ const LONG_FIRST: &str = "X-Device-Id: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
     aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\
     X-Device-Id: {id}";
 
-const ENDS: [(&str, &str); 11] = [
+const ENDS: [(&str, &str); 13] = [
     ("bare line feeds", "GET /health HTTP/1.1\nHost: a\nX-Device-Id: {id}\nX-Request-Number: {n}\n\n"),
     (
         "a bare line feed before the device",
@@ -88,6 +88,14 @@ const ENDS: [(&str, &str); 11] = [
     (
         "sixty carriage returns right before the method",
         "\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\rGET /health HTTP/1.1\r\nHost: a\r\nX-Device-Id: {id}\r\nX-Request-Number: {n}\r\n\r\n",
+    ),
+    (
+        "a minor version of two digits",
+        "GET /health HTTP/1.10\r\nHost: a\r\nX-Device-Id: {id}\r\nX-Request-Number: {n}\r\nConnection: close\r\n\r\n",
+    ),
+    (
+        "a minor version with zeros in front",
+        "GET /health HTTP/1.000000000000001\r\nHost: a\r\nX-Device-Id: {id}\r\nX-Request-Number: {n}\r\n\r\n",
     ),
     (
         "the device in the first line after the target's",
