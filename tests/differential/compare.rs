@@ -139,7 +139,6 @@ pub fn known(bytes: &[u8]) -> Option<&'static str> {
     let tabbed =
         |value: &Bytes| value.get(.."bearer\t".len()).is_some_and(|begin| begin.eq_ignore_ascii_case(b"bearer\t"));
     [
-        (head.method.len() > 32, "a method of more than 32 bytes"),
         (head.ambiguities().contains(&Ambiguity::Folded), "a folded value, to servers that drop the fold"),
         (values("cookie").any(spaced), "blanks around a cookie's equals sign"),
         (values("authorization").any(tabbed), "a tab behind a scheme"),

@@ -72,7 +72,7 @@ fn target() -> impl Strategy<Value = String> {
 }
 
 fn head() -> impl Strategy<Value = Vec<u8>> {
-    let method = prop_oneof![6 => Just("GET".to_owned()), 3 => Just("POST".to_owned()), 1 => "[A-Za-z_-]{1,12}"];
+    let method = prop_oneof![6 => Just("GET".to_owned()), 3 => Just("POST".to_owned()), 1 => "[A-Za-z_-]{1,60}"];
     let version = prop_oneof![5 => Just("1.1"), 1 => Just("1.0")];
     let blank = prop_oneof![6 => Just(""), 1 => Just("\r\n"), 1 => Just("\n\r\n")];
     (blank, method, target(), version, prop::collection::vec(header(), 0..8)).prop_map(
