@@ -20,7 +20,7 @@ fn odd_first_segments_reach_the_server() {
         ("not_http", b"SSH-2.0-OpenSSH_9.2\r\n"),
         ("not_http", &[0; 64]),
         ("not_http", &[0xff; 1400]),
-        ("not_http", b"GET / HTTP/3.1\r\nX-Device-Id: mallory\r\n\r\n"),
+        ("not_http", b"GET / RTSP/1.1\r\nX-Device-Id: mallory\r\n\r\n"),
         ("not_http", b"GET\0/ HTTP/1.1\r\nX-Device-Id: mallory\r\n\r\n"),
         ("request_anonymous", b"\r\nGET /health HTTP/1.1\r\n: mallory\r\nX-Device-Id\r\n\r\n"),
     ];
