@@ -11,7 +11,7 @@ use enforcer_common::{ASKED, Action, Address, Asked, KINDS, Reason, Rule, Servic
 
 use crate::http::Work;
 use crate::packet::{self, Span};
-use crate::refusal::{self, Header, RESET_AGAIN, SYN, Segment, Socket, URG};
+use crate::refusal::{self, FIN, Header, RESET_AGAIN, SYN, Segment, Socket, URG};
 use crate::verdict::{tc_code, verdict};
 use crate::{answers, request, samples, services, stream};
 
@@ -126,7 +126,8 @@ fn follow(skb: *mut __sk_buff, case: &mut Case) {
     case.stream = connection.stream;
     answers::recall(&connection.exchange, case);
     if !stream::begin(case) {
-        case.reason = Some(Reason::Ahead);
+        // What the segment acknowledges may end the handshake.
+        (case.reason, case.cut) = (Some(Reason::Ahead), u32::from(case.segment.flags & FIN == 0));
     } else if stream::enforcer_stand(skb) != 0 {
         stream::reading(skb);
     }

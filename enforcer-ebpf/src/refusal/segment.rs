@@ -48,8 +48,8 @@ pub struct Socket {
     pub untouched: u32,
     /// Not zero: the server has closed its side.
     pub closing: u32,
-    /// Not zero: no socket of the connection's own, only one that listens.
-    pub listening: u32,
+    /// Not zero: the server waits for the handshake's end, and has nothing of the connection yet.
+    pub opening: u32,
     /// Requests that were passed on and not answered, as far as answers are followed.
     pub pending: u32,
     /// Not zero: they are, to the last byte that was sent.
@@ -66,7 +66,7 @@ impl Socket {
             known: 0,
             untouched: 0,
             closing: 0,
-            listening: 0,
+            opening: 0,
             pending: 0,
             followed: 0,
         }

@@ -30,20 +30,23 @@ pub extern "C" fn enforcer_open(skb: *mut __sk_buff) -> u32 {
     u32::from(OPENINGS.insert(flow, &first, 0).is_ok())
 }
 
-/// The first byte of a connection of which `sequence` was seen.
+/// The first byte of a connection, where its SYN was seen.
 #[inline(always)]
-pub fn first(flow: &FlowKey, sequence: u32) -> u32 {
-    match OPENINGS.get_ptr(flow) {
-        // SAFETY: a word of a map, which is freed a grace period after it has left.
-        Some(first) => {
-            let first = unsafe { *first };
-            if sequence.wrapping_sub(first) < NEAR { first } else { sequence }
-        }
-        None => sequence,
+pub fn first(flow: &FlowKey) -> Option<u32> {
+    // SAFETY: a word of a map, which is freed a grace period after it has left.
+    OPENINGS.get_ptr(flow).map(|first| unsafe { *first })
+}
+
+/// The first byte of a connection that no socket of this host tells of, and of which `sequence` was seen.
+#[inline(always)]
+pub fn near(flow: &FlowKey, sequence: u32) -> u32 {
+    match first(flow) {
+        Some(first) if sequence.wrapping_sub(first) < NEAR => first,
+        _ => sequence,
     }
 }
 
-/// The connection is known elsewhere now. A beginning that was kept would be believed of one that was lost sight of.
+/// The connection is followed now, or lost. A beginning that was kept would be believed of one that was lost sight of.
 #[inline(always)]
 pub fn forget(flow: &FlowKey) {
     let _ = OPENINGS.remove(flow);

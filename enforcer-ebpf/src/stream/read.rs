@@ -7,7 +7,7 @@ use enforcer_common::limits::HEAD_WINDOW;
 use enforcer_common::{Phase, Reason, ServiceRule};
 
 use super::held;
-use super::standing::{Standing, agrees, lose, stand};
+use super::standing::{Standing, agrees, before, lose, stand};
 use crate::http::{self, Framing, Odd, ProxyHeader, Work, bounded, zero_or_one};
 use crate::refusal::at_most;
 use crate::request::holds;
@@ -32,7 +32,13 @@ pub extern "C" fn enforcer_stand(skb: *mut __sk_buff) -> u32 {
     let (Some(case), Some(work)) = (case(), work()) else { return 0 };
     let segment = &case.segment;
     let (sequence, length) = (segment.sequence, segment.payload_length);
-    let received = if case.socket.known != 0 { Some(case.socket.receive_next) } else { None };
+    let opening = case.socket.opening != 0;
+    let received = if case.socket.known != 0 || opening { Some(case.socket.receive_next) } else { None };
+    if opening && before(sequence, case.socket.receive_next) {
+        // Before the first byte, by its SYN. Only of a connection that had another SYN would the server take it.
+        case.reason = Some(Reason::Ahead);
+        return 0;
+    }
     if Phase::from_raw(case.stream.phase) == Phase::Unknown {
         (case.stream.next, case.stream.safe, case.stream.text_end) = (sequence, sequence, sequence);
     }

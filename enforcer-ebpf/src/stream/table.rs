@@ -52,7 +52,7 @@ fn local(skb: *mut __sk_buff, case: &mut Case) -> Option<&'static mut Connection
         if socket.is_null() {
             return None;
         }
-        case.socket.listening = u32::from((*socket).state == LISTEN);
+        case.socket.opening = u32::from(matches!((*socket).state, LISTEN | NEW_SYN_RECV));
         let numbers = if takes_data((*socket).state) { bpf_tcp_sock(socket) } else { core::ptr::null_mut() };
         let mut connection = core::ptr::null_mut::<Connection>();
         if !numbers.is_null() {
@@ -140,16 +140,18 @@ pub fn forget(flow: &FlowKey) {
     let _ = STREAMS.remove(flow);
 }
 
-/// Makes a first position, when there is none: from what the server's socket says, or as good as can be guessed. False when another
-/// processor is just making it.
+/// Makes a first position, when there is none: from what the server's socket says, from the SYN, or as good as can be guessed. False when
+/// none can be made now, and the next segment will find the server's socket, or another processor done.
 #[inline(never)]
 pub fn begin(case: &mut Case) -> bool {
-    // Who is only listened for may have been refused before: each segment is a beginning, or follows one.
-    let anew = case.socket.listening != 0 && case.stream.next != case.segment.sequence;
-    if Phase::from_raw(case.stream.phase) != Phase::Fresh && !anew {
+    let flow = case.segment.flow();
+    if case.socket.opening != 0 {
+        let Some(first) = opening::first(&flow) else { return false };
+        case.socket.receive_next = first;
+    }
+    if Phase::from_raw(case.stream.phase) != Phase::Fresh {
         return true;
     }
-    let flow = case.segment.flow();
     let earlier = if case.socket.known != 0 { STREAMS.get_ptr(flow) } else { None };
     case.stream = match earlier {
         // SAFETY: as in `elsewhere`. The connection was followed through its handshake.
@@ -177,11 +179,10 @@ fn follows_on(earlier: &Stream, socket: &Socket) -> bool {
 #[inline(always)]
 fn first_position(case: &Case) -> Stream {
     let (socket, sequence) = (&case.socket, case.segment.sequence);
-    let (phase, next) = match (socket.known != 0, socket.untouched != 0) {
-        (true, true) => (Phase::Head, socket.receive_next),
-        (true, false) => (Phase::Unknown, socket.receive_next),
-        (false, _) if socket.listening != 0 => (Phase::Head, sequence),
-        (false, _) => (Phase::Head, opening::first(&case.segment.flow(), sequence)),
+    let (phase, next) = match (socket.known != 0, socket.opening != 0) {
+        (true, _) if socket.untouched == 0 => (Phase::Unknown, socket.receive_next),
+        (true, _) | (_, true) => (Phase::Head, socket.receive_next),
+        (false, false) => (Phase::Head, opening::near(&case.segment.flow(), sequence)),
     };
     let guessed = u8::from(socket.known == 0);
     let (phase, safe_phase) = (phase as u8, phase as u8);
@@ -197,7 +198,7 @@ pub fn keep(connection: &mut Connection, case: &Case) {
         return;
     }
     connection.stream = case.stream;
-    if case.socket.known == 0 {
+    if case.socket.known == 0 && case.socket.opening == 0 {
         opening::forget(&case.segment.flow());
     }
 }

@@ -1,8 +1,8 @@
 //! The ground under the tables: without enforcer every form reaches the server, or it could not fail.
 
 use super::{
-    bodies, chunks, connections, form::Form, framing, heads, lines, near_misses, order, overlaps, packets, processors,
-    splits, stage::unguarded,
+    bodies, chunks, connections, form::Form, framing, handshakes, heads, lines, near_misses, order, overlaps, packets,
+    processors, splits, stage::unguarded,
 };
 
 /// Given no enforcer. When every form is played. Then the evil twins are served as the honest ones are, except where the
@@ -14,6 +14,7 @@ fn every_form_is_served_without_enforcer() {
         chunks::forms(),
         connections::forms(),
         framing::forms(),
+        handshakes::forms(),
         heads::forms(),
         lines::forms(),
         near_misses::forms(),

@@ -16,6 +16,7 @@ mod connections;
 mod form;
 mod framing;
 mod ground;
+mod handshakes;
 mod heads;
 mod lines;
 mod near_misses;
