@@ -110,13 +110,15 @@ pub extern "C" fn enforcer_address_byte(work: *mut Work, byte: u32) -> u32 {
     parse.begun = 1;
     let was_colon = parse.colon;
     parse.colon = 0;
+    // A colon at the very beginning must be the first of two.
+    parse.bad |= u32::from(was_colon != 0 && parse.count == 0 && parse.gap == 0 && byte != u32::from(b':'));
     match byte as u8 {
         digit @ b'0'..=b'9' => number(parse, u32::from(digit - b'0')),
         digit @ b'a'..=b'f' => number(parse, u32::from(digit - b'a') + 10),
         digit @ b'A'..=b'F' => number(parse, u32::from(digit - b'A') + 10),
         b'.' => octet(parse),
-        b':' if parse.dots == 3 => parse.ended = 1,
-        b':' => colon(parse, was_colon),
+        b':' if parse.dots == 3 && parse.count == 0 && parse.gap == 0 => parse.ended = 1,
+        b':' if parse.dots == 0 => colon(parse, was_colon),
         b']' | b'%' => parse.ended = 1,
         b'[' if parse.count == 0 && parse.digits == 0 => {}
         _ => parse.bad = 1,
@@ -134,10 +136,22 @@ fn number(parse: &mut Parse, digit: u32) {
 
 #[inline(always)]
 fn octet(parse: &mut Parse) {
-    parse.bad |= u32::from(parse.digits == 0 || parse.digits > 3 || parse.decimal > 255 || parse.dots >= 3);
+    parse.bad |= u32::from(!is_octet(parse) || parse.dots >= 3);
     parse.octets = parse.octets << 8 | (parse.decimal & 255);
     parse.dots += 1;
     (parse.hexadecimal, parse.decimal, parse.digits) = (0, 0, 0);
+}
+
+/// A zero in front makes it none: some would read the number as an octal one.
+#[inline(always)]
+fn is_octet(parse: &Parse) -> bool {
+    let least = match parse.digits {
+        1 => 0,
+        2 => 10,
+        3 => 100,
+        _ => return false,
+    };
+    parse.decimal >= least && parse.decimal <= 255
 }
 
 #[inline(always)]
@@ -149,7 +163,6 @@ fn colon(parse: &mut Parse, was_colon: u32) {
         parse.bad |= u32::from(parse.gap != 0);
         parse.gap = parse.count + 1;
     } else {
-        // A colon at the very beginning must be the first of two.
         parse.bad |= u32::from(parse.count != 0 || parse.gap != 0);
     }
 }
@@ -200,7 +213,7 @@ fn finished(parse: &mut Parse) -> Option<Address> {
 /// The last octet; inside an IPv6 address the four become two groups.
 #[inline(always)]
 fn octet_last(parse: &mut Parse) {
-    parse.bad |= u32::from(parse.digits == 0 || parse.digits > 3 || parse.decimal > 255 || parse.dots != 3);
+    parse.bad |= u32::from(!is_octet(parse) || parse.dots != 3);
     parse.octets = parse.octets << 8 | (parse.decimal & 255);
     if parse.count != 0 || parse.gap != 0 {
         parse.hexadecimal = parse.octets >> 16;

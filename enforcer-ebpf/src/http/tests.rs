@@ -322,11 +322,13 @@ fn reads_the_target_and_marks_what_servers_may_read_differently() {
 
 proptest! {
     #[test]
-    fn addresses_are_read_like_the_standard_library_reads_them(text in "[0-9a-f:.]{1,24}") {
+    fn addresses_are_read_like_the_standard_library_reads_them(
+        text in "[0-9a-f:.]{1,24}|[0-9]{1,3}(\\.[0-9]{1,3}){3}|(::|[0-9a-f]{1,4}:){1,6}[0-9]{1,3}(\\.[0-2]?[0-9]{1,2}){3}",
+    ) {
         use std::net::IpAddr;
         let expected = text.parse::<IpAddr>().map(|ip| Address::from(ip).to_string());
         // With a port behind, an IPv4 address is still one.
-        let port = text.rsplit_once(':').is_some_and(|(host, _)| host.parse::<std::net::Ipv4Addr>().is_ok());
+        let port = text.split_once(':').is_some_and(|(host, _)| host.parse::<std::net::Ipv4Addr>().is_ok());
         if !port {
             let expected = expected.unwrap_or_else(|_| "::".into());
             prop_assert_eq!(addresses(Take::Address, &text), [expected]);
