@@ -203,6 +203,9 @@ fn a_new_host_gets_a_snapshot_and_what_came_after_it() {
     assert!(desk(folder.path()).delivery(0, false).unwrap().is_none());
 }
 
+/// Three revisions each, so more than one delta may span, when the snapshots are slow.
+const ROUNDS: u32 = 900;
+
 #[test]
 fn a_snapshot_is_right_whatever_is_published_while_it_is_taken() {
     let folder = tempfile::tempdir().unwrap();
@@ -212,7 +215,7 @@ fn a_snapshot_is_right_whatever_is_published_while_it_is_taken() {
     std::thread::scope(|scope| {
         let taking = scope.spawn(|| (0..3).for_each(|_| take_snapshot(&shared).unwrap()));
         let mut round = 0;
-        while !taking.is_finished() && round < 900 {
+        while !taking.is_finished() && round < ROUNDS {
             let mut center = shared.lock().unwrap();
             let decided = center.decide(many(29_000 + round * 10, 20), &Guard::default(), false, &by()).unwrap();
             center.end(decided[0].decision.id, &by()).unwrap().unwrap();

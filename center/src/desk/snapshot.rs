@@ -27,14 +27,8 @@ struct Whole {
 
 /// Takes one. It takes seconds where there are a million decisions.
 pub fn take_snapshot(desk: &Mutex<Desk>) -> anyhow::Result<()> {
-    let begun = {
-        let mut desk = lock(desk);
-        let number = desk.number;
-        desk.deliveries.try_at(number);
-        number
-    };
-    let put = copy(desk);
-    let Some(Whole { number, head, delta, changed, signer, file }) = whole(desk, begun, put)? else { return Ok(()) };
+    let copied = copy(desk)?;
+    let Some(Whole { number, head, delta, changed, signer, file }) = whole(desk, copied)? else { return Ok(()) };
     let (body, plain) = delta.pack()?;
     drop(delta);
     let row = SnapshotRow { number, head: head.hash(), body, plain };
@@ -46,31 +40,62 @@ pub fn take_snapshot(desk: &Mutex<Desk>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All entries, slice by slice.
-fn copy(desk: &Mutex<Desk>) -> Vec<Arc<Entry>> {
-    let mut all: Vec<Arc<Entry>> = Vec::new();
+/// Entries as they were when their slice was copied, and what was published since the first.
+struct Copied {
+    put: Vec<Arc<Entry>>,
+    later: Delta,
+    /// The last revision that `later` holds.
+    number: u64,
+}
+
+impl Copied {
+    /// Lays the next revisions over the ones before, as many as one delta spans.
+    fn follow(&mut self, desk: &Desk) -> anyhow::Result<()> {
+        let more = desk.changes(self.number)?;
+        self.later = std::mem::take(&mut self.later).then(more);
+        self.number = desk.number.min(self.number + SPAN);
+        Ok(())
+    }
+}
+
+/// All entries, slice by slice. However fast others publish, it keeps up with them.
+fn copy(desk: &Mutex<Desk>) -> anyhow::Result<Copied> {
+    let mut copied = {
+        let mut desk = lock(desk);
+        let number = desk.number;
+        desk.deliveries.try_at(number);
+        Copied { put: Vec::new(), later: Delta::default(), number }
+    };
     loop {
-        let after: Option<DecisionId> = all.last().map(|entry| entry.decision.id);
-        let slice: Vec<_> = lock(desk).content.entries_after(after).take(SLICE).cloned().collect();
-        if slice.is_empty() {
-            return all;
+        let desk = lock(desk);
+        if desk.number - copied.number >= SPAN / 2 {
+            copied.follow(&desk)?;
+            continue;
         }
-        all.extend(slice);
+        let after: Option<DecisionId> = copied.put.last().map(|entry| entry.decision.id);
+        let slice: Vec<_> = desk.content.entries_after(after).take(SLICE).cloned().collect();
+        drop(desk);
+        if slice.is_empty() {
+            return Ok(copied);
+        }
+        copied.put.extend(slice);
     }
 }
 
 /// The content of the present revision; none before the first.
-fn whole(desk: &Mutex<Desk>, begun: u64, put: Vec<Arc<Entry>>) -> anyhow::Result<Option<Whole>> {
+fn whole(desk: &Mutex<Desk>, mut copied: Copied) -> anyhow::Result<Option<Whole>> {
     let desk = lock(desk);
     let number = desk.number;
     if number == 0 {
         return Ok(None);
     }
-    ensure!(number - begun <= SPAN, "too much was published meanwhile");
-    let later = if number == begun { Delta::default() } else { desk.changes(begun)? };
+    while copied.number < number {
+        copied.follow(&desk)?;
+    }
     let (head, changed, decisions) = (desk.head(number)?, desk.deliveries.since(), desk.content.len());
     let (signer, file, base) = (Arc::clone(&desk.signer), desk.store.snapshot_file(), desk.content.base().clone());
     drop(desk);
+    let Copied { put, later, .. } = copied;
     let mut delta = Delta { put, ..Delta::default() };
     if !later.is_empty() {
         delta = delta.then(later);
