@@ -29,11 +29,11 @@ mod requests;
 mod rivals;
 mod samples;
 
-use std::{fs::File, path::PathBuf, process, time::Duration};
+use std::{fs::File, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum};
-use enforcer_tests::clean_up;
+use enforcer_tests::clean_up_when_interrupted;
 use nix::fcntl::{Flock, FlockArg};
 
 /// Measures, in network namespaces of its own.
@@ -101,10 +101,7 @@ impl Effort {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    ctrlc::set_handler(|| {
-        clean_up();
-        process::exit(INTERRUPTED);
-    })?;
+    clean_up_when_interrupted()?;
     let lock = File::create(LOCK).with_context(|| format!("failed to open {LOCK}"))?;
     let Ok(_alone) = Flock::lock(lock, FlockArg::LockExclusiveNonblock) else {
         bail!("another benchmark is running: two would measure each other");
@@ -129,5 +126,4 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-const INTERRUPTED: i32 = 130;
 const LOCK: &str = "/run/lock/enforcer-bench";

@@ -10,10 +10,10 @@ mod acts;
 mod figures;
 mod tell;
 
-use std::{panic, process, thread};
+use std::thread;
 
 use clap::Parser;
-use enforcer_tests::{Net, Nginx, clean_up};
+use enforcer_tests::{Net, Nginx, clean_up_when_interrupted};
 
 /// Shows Enforcer on real traffic, in network namespaces of its own.
 #[derive(Parser)]
@@ -25,16 +25,7 @@ struct Arguments {
 
 fn main() -> Result<(), ctrlc::Error> {
     let arguments = Arguments::parse();
-    ctrlc::set_handler(|| {
-        // The act that is going on fails when its network goes; nobody wants to read how.
-        panic::set_hook(Box::new(|_| {
-            loop {
-                thread::park();
-            }
-        }));
-        clean_up();
-        process::exit(INTERRUPTED);
-    })?;
+    clean_up_when_interrupted()?;
     let net = Net::new();
     let nginx = Nginx::start(&net);
     acts::show_the_api(&net);
@@ -53,5 +44,3 @@ fn main() -> Result<(), ctrlc::Error> {
     tell::act("Done; everything is removed again");
     Ok(())
 }
-
-const INTERRUPTED: i32 = 130;

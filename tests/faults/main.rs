@@ -28,10 +28,10 @@ mod sums;
 mod table;
 mod traffic;
 
-use std::{fs, panic, process, process::ExitCode, thread};
+use std::{fs, process::ExitCode, thread};
 
 use clap::Parser;
-use enforcer_tests::clean_up;
+use enforcer_tests::clean_up_when_interrupted;
 use table::Row;
 
 /// Injects faults under traffic, in network namespaces of its own.
@@ -59,16 +59,7 @@ fn main() -> Result<ExitCode, ctrlc::Error> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    ctrlc::set_handler(|| {
-        // What goes on fails when its network goes; nobody wants to read how.
-        panic::set_hook(Box::new(|_| {
-            loop {
-                thread::park();
-            }
-        }));
-        clean_up();
-        process::exit(INTERRUPTED);
-    })?;
+    clean_up_when_interrupted()?;
     if let Some(cycles) = arguments.cycles {
         return Ok(if cycles::run(cycles) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
@@ -106,5 +97,3 @@ fn report(rows: &[Row]) -> ExitCode {
     println!("{faults} faults, {times} times: {} sums did not come out", failures.len());
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
-
-const INTERRUPTED: i32 = 130;

@@ -72,7 +72,7 @@ pub use prometheus::Prometheus;
 pub use proxy::Proxy;
 pub use reply::Reply;
 pub use segments::Twist;
-pub use sweep::clean_up;
+pub use sweep::clean_up_when_interrupted;
 pub use tap::Tap;
 pub use tcp::{Ending, RawTcp, connect};
 pub use traffic::{Load, Outcome, Requests, Summary};

@@ -17,6 +17,7 @@ use std::{
 use nix::unistd::geteuid;
 
 use crate::{
+    http::{Client, Request},
     links::{ATTACKER, CLIENT, Link, PEER_INTERFACE},
     namespace::{Namespace, ip},
     sweep,
@@ -64,6 +65,12 @@ impl Net {
         let gateway = if six { link.peer6.to_string() } else { link.peer4.to_string() };
         self.peer(link).exec(&format!("ip {family} route add local {network} dev lo"));
         self.host.exec(&format!("ip {family} route add {network} via {gateway} dev {}", link.interface));
+    }
+
+    /// The status with which the API answers this device, on a connection of its own.
+    pub fn answer_to(&self, device: &str) -> u16 {
+        let mut client = Client::connect(&self.client, CLIENT.web4()).expect("connects");
+        client.request(&Request::get("/health").device(device)).expect("an answer").status
     }
 
     /// The neighbour at the other end of a cable.

@@ -5,9 +5,10 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env, fs, panic,
     path::Path,
-    process::{Command, Stdio},
+    process::{self, Command, Stdio},
+    thread,
 };
 
 use nix::{
@@ -16,13 +17,28 @@ use nix::{
     unistd::Pid,
 };
 
+/// The exit code of who was interrupted.
+const INTERRUPTED: i32 = 130;
 /// What all names begin with.
 pub(crate) const PREFIX: &str = "enf-";
 
-/// Removes every network of this program, whoever holds a guard on it: for a program that is told to end at once.
-pub fn clean_up() {
-    let own = std::process::id().to_string();
-    remove_those(|owner| owner == own);
+/// From now on Ctrl-C ends the program, and leaves none of its networks, whoever holds a guard on them.
+///
+/// # Errors
+///
+/// Those of setting a signal handler, once there is one.
+pub fn clean_up_when_interrupted() -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(|| {
+        // What goes on fails when its network goes; nobody wants to read how.
+        panic::set_hook(Box::new(|_| {
+            loop {
+                thread::park();
+            }
+        }));
+        let own = process::id().to_string();
+        remove_those(|owner| owner == own);
+        process::exit(INTERRUPTED);
+    })
 }
 
 /// Removes the networks of test programs that no longer run.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use enforcer_tests::{Agent, CLIENT, Center, Client, Net, Nginx, PAY, Request, eventually};
+use enforcer_tests::{Agent, CLIENT, Center, Client, Net, Nginx, PAY, eventually};
 use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -31,11 +31,7 @@ impl Fleet {
 
     /// What each host answers to this device.
     fn statuses(&self, device: &str) -> Vec<u16> {
-        let status = |net: &Net| {
-            let mut client = Client::connect(&net.client, CLIENT.web4()).expect("connects");
-            client.request(&Request::get("/health").device(device)).expect("an answer").status
-        };
-        self.nets.iter().map(status).collect()
+        self.nets.iter().map(|net| net.answer_to(device)).collect()
     }
 
     #[track_caller]

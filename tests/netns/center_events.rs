@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use enforcer_tests::{Agent, CLIENT, Client, Request, eventually};
+use enforcer_tests::{Agent, eventually};
 use serde_json::Value;
 
 use crate::lab::Lab;
@@ -63,9 +63,7 @@ fn refusals_wait_on_the_disk_and_arrive_added_up() {
     eventually(SOON, "the act is at the center", || lab.reasons().len() == 1);
     lab.center.kill9();
     for _ in 0..40 {
-        let mut client = Client::connect(&lab.net.client, CLIENT.web4()).expect("connects");
-        let answer = client.request(&Request::get("/health").device("stolen-device-4711"));
-        assert_eq!(answer.expect("an answer").status, 403);
+        assert_eq!(lab.net.answer_to("stolen-device-4711"), 403);
     }
     let waiting = |agent: &Agent| agent.metric("enforcer_spool_events", &[]);
     eventually(SOON, "refusals wait on the host", || waiting(&lab.agent) > Some(0.0));

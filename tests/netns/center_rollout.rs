@@ -51,11 +51,7 @@ impl Fleet {
     }
 
     fn statuses(&self, device: &str) -> Vec<u16> {
-        let status = |net: &Net| {
-            let mut client = Client::connect(&net.client, CLIENT.web4()).expect("connects");
-            client.request(&Request::get("/health").device(device)).expect("an answer").status
-        };
-        self.nets.iter().map(status).collect()
+        self.nets.iter().map(|net| net.answer_to(device)).collect()
     }
 
     #[track_caller]

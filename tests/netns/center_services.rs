@@ -47,14 +47,9 @@ impl Lab {
         (output.code, output.stdout + &output.stderr)
     }
 
-    fn status_of(&self, device: &str) -> u16 {
-        let mut client = Client::connect(&self.net.client, CLIENT.web4()).expect("connects");
-        client.request(&Request::get("/health").device(device)).expect("an answer").status
-    }
-
     #[track_caller]
     fn answers(&self, device: &str, status: u16) {
-        eventually(SOON, &format!("{device} gets {status}"), || self.status_of(device) == status);
+        eventually(SOON, &format!("{device} gets {status}"), || self.net.answer_to(device) == status);
     }
 
     fn services(&self) -> Vec<Value> {
@@ -68,10 +63,10 @@ impl Lab {
 #[test]
 fn a_service_of_the_center_is_enforced_on_hosts_that_did_not_know_it() {
     let mut lab = Lab::start();
-    assert_eq!((lab.status_of("stolen"), lab.services().len()), (200, 0));
+    assert_eq!((lab.net.answer_to("stolen"), lab.services().len()), (200, 0));
     assert_eq!(lab.apply(&format!("{SERVICE}{DECISION}")).0, Some(0));
     lab.answers("stolen", 403);
-    assert_eq!(lab.status_of("somebody"), 200);
+    assert_eq!(lab.net.answer_to("somebody"), 200);
     let services = lab.services();
     assert_eq!((&services[0]["name"], &services[0]["from"]), (&Value::from("pay"), &Value::from("center")));
     eventually(SOON, "the center knows", || lab.center.states(&lab.token) == [("in sync".to_owned(), 1)]);
@@ -118,15 +113,15 @@ fn what_is_damaged_on_the_disk_stays_in_force() {
         lab.agent.kill9();
         fs::write(&kept, damaged).expect("it is written");
         lab.agent.restart();
-        assert_eq!((lab.status_of("stolen"), lab.status_of("somebody")), (403, 200));
+        assert_eq!((lab.net.answer_to("stolen"), lab.net.answer_to("somebody")), (403, 200));
         assert_eq!(lab.agent.cli(&["reload"]).code, Some(0));
-        assert_eq!((lab.status_of("stolen"), lab.services().len()), (403, 1));
+        assert_eq!((lab.net.answer_to("stolen"), lab.services().len()), (403, 1));
         let allowed = lab.agent.json(&["allow", "--list"]).to_string();
         assert!(allowed.contains("203.0.113.7"), "{allowed}");
     }
     lab.center.restart();
     eventually(SOON, "the center knows", || lab.center.states(&lab.token) == [("in sync".to_owned(), 1)]);
-    assert_eq!((lab.status_of("stolen"), lab.services().len()), (403, 1));
+    assert_eq!((lab.net.answer_to("stolen"), lab.services().len()), (403, 1));
 }
 
 /// Given a service of the center. When its matrix lets a filter enforce there, then it runs so on the host, with its parameters; when it

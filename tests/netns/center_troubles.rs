@@ -4,7 +4,7 @@ use std::{net::IpAddr, thread, time::Duration};
 
 use aya::maps::{HashMap, MapData};
 use enforcer_common::{Action, FlowKey, IdentityKey, Rule, UNTIL_NEVER};
-use enforcer_tests::{CLIENT, Client, Request, eventually};
+use enforcer_tests::eventually;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -29,12 +29,12 @@ fn a_center_that_is_cut_off_or_hangs_changes_nothing_on_the_host() {
             lab.center.signal(Signal::SIGSTOP);
         }
         lab.answers(&name("short"), 200);
-        assert_eq!(lab.ask(&name("stolen")), 403);
+        assert_eq!(lab.net.answer_to(&name("stolen")), 403);
         lab.agent.block_device(&name("by-hand"), "deny");
-        assert_eq!(lab.ask(&name("by-hand")), 403);
+        assert_eq!(lab.net.answer_to(&name("by-hand")), 403);
         if is_cut {
             lab.decide(&name("meanwhile"), 3600);
-            assert_eq!(lab.ask(&name("meanwhile")), 200);
+            assert_eq!(lab.net.answer_to(&name("meanwhile")), 200);
             lab.center.cable(0, true);
         } else {
             lab.center.signal(Signal::SIGCONT);
@@ -71,8 +71,8 @@ fn a_center_with_a_full_disk_publishes_nothing_and_loses_nothing() {
     for number in 0..5 {
         lab.agent.block_device(&format!("by-hand-{number}"), "deny");
     }
-    assert_eq!((lab.ask("stolen-device"), lab.ask("by-hand-1")), (403, 403));
-    assert_eq!((lab.ask("pair-1"), lab.ask("pair-2"), lab.revision()), (200, 200, stuck));
+    assert_eq!((lab.net.answer_to("stolen-device"), lab.net.answer_to("by-hand-1")), (403, 403));
+    assert_eq!((lab.net.answer_to("pair-1"), lab.net.answer_to("pair-2"), lab.revision()), (200, 200, stuck));
     lab.center.fill(false);
     eventually(SOON, "there is room again", || lab.center.ask(&lab.token, "POST", "/decisions/many", &pairs).0 == 201);
     lab.answers("pair-1", 403);
@@ -105,7 +105,8 @@ fn no_half_of_a_change_outlives_a_crash() {
     }
     lab.is_in_sync();
     for round in 0..8 {
-        let (one, other) = (lab.ask(&format!("pair-{round}-a")), lab.ask(&format!("pair-{round}-b")));
+        let (one, other) =
+            (lab.net.answer_to(&format!("pair-{round}-a")), lab.net.answer_to(&format!("pair-{round}-b")));
         assert_eq!(one, other, "half of pair {round}");
         assert!(one == 403 || !answered.contains(&round), "pair {round} was answered, and is gone");
     }
@@ -123,7 +124,8 @@ fn what_was_done_to_the_maps_by_hand_stands_in_the_audit_log() {
     let key = identities.keys().next().expect("an entry").expect("a key");
     let mended = |before: f64, what: &str| {
         eventually(SOON, what, || {
-            lab.agent.metric("enforcer_drift_repaired_total", &[]) > Some(before) && lab.ask("stolen-device") == 403
+            lab.agent.metric("enforcer_drift_repaired_total", &[]) > Some(before)
+                && lab.net.answer_to("stolen-device") == 403
         });
         lab.agent.metric("enforcer_drift_repaired_total", &[]).expect("a number")
     };
@@ -156,14 +158,9 @@ impl Lab {
         assert_eq!(status, 201, "{answer}");
     }
 
-    fn ask(&self, device: &str) -> u16 {
-        let mut client = Client::connect(&self.net.client, CLIENT.web4()).expect("connects");
-        client.request(&Request::get("/health").device(device)).expect("an answer").status
-    }
-
     #[track_caller]
     fn answers(&self, device: &str, status: u16) {
-        eventually(SOON, &format!("{device} gets {status}"), || self.ask(device) == status);
+        eventually(SOON, &format!("{device} gets {status}"), || self.net.answer_to(device) == status);
     }
 
     fn revision(&self) -> u64 {

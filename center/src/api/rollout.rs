@@ -92,7 +92,7 @@ fn now(Compared { host, state, .. }: Compared, known: Known, recent: &Recent) ->
 pub(super) async fn look(State(center): State<Center>, headers: HeaderMap) -> Result<Answer, Problem> {
     let look = move |desk: &mut Desk, _: &Center| {
         Person::of(&headers, desk)?;
-        Ok(Answer::json(&serde_json::json!({ "rollout": desk.rollout() })).tagged(desk.known().number))
+        Ok(shown(desk))
     };
     center.work(look).await
 }
@@ -106,7 +106,7 @@ pub(super) async fn promote(
         let person = Person::operator(&headers, desk)?;
         let hosts = center.hosts_of(desk)?;
         desk.promote(&hosts, &person.signs(&comment(&bytes)?))?;
-        Ok(Answer::json(&serde_json::json!({ "rollout": desk.rollout() })).tagged(desk.known().number))
+        Ok(shown(desk))
     };
     center.work(promote).await
 }
@@ -119,9 +119,14 @@ pub(super) async fn stop(
     let stop = move |desk: &mut Desk, _: &Center| {
         let person = Person::operator(&headers, desk)?;
         desk.stop_rollout(&person.signs(&comment(&bytes)?))?;
-        Ok(Answer::json(&serde_json::json!({ "rollout": desk.rollout() })).tagged(desk.known().number))
+        Ok(shown(desk))
     };
     center.work(stop).await
+}
+
+/// The rollout as it stands, or the last one.
+fn shown(desk: &Desk) -> Answer {
+    Answer::json(&serde_json::json!({ "rollout": desk.rollout() })).tagged(desk.known().number)
 }
 
 impl Center {
