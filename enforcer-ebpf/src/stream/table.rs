@@ -1,7 +1,7 @@
 //! Owns `SK_STREAMS` and `STREAMS`: where each connection stands.
 use core::mem::MaybeUninit;
 
-use aya_ebpf::bindings::{__sk_buff, BPF_NOEXIST, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock, bpf_sock_tuple};
+use aya_ebpf::bindings::{__sk_buff, BPF_NOEXIST, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock, bpf_sock_tuple, bpf_tcp_sock};
 use aya_ebpf::btf_maps::{LruHashMap, SkStorage};
 use aya_ebpf::helpers::generated::{bpf_sk_release, bpf_sk_storage_get, bpf_skc_lookup_tcp, bpf_tcp_sock};
 use aya_ebpf::macros::btf_map;
@@ -43,29 +43,42 @@ pub fn find(skb: *mut __sk_buff, case: &mut Case) -> Option<&'static mut Connect
 /// The position that lives with the server's socket.
 #[inline(always)]
 fn local(skb: *mut __sk_buff, case: &mut Case) -> Option<&'static mut Connection> {
+    let segment = case.segment;
+    // SAFETY: the storage is freed a grace period after the socket, so the pointer outlives the release for as long as the program runs.
+    look_up(skb, &segment, |socket| unsafe {
+        case.socket.opening = u32::from(matches!((*socket).state, LISTEN | NEW_SYN_RECV));
+        let numbers = numbers(socket)?;
+        case.socket.send_next = numbers.snd_nxt;
+        case.socket.receive_next = numbers.rcv_nxt;
+        case.socket.untouched = u32::from(numbers.bytes_received == 0);
+        case.socket.closing = u32::from((*socket).state != ESTABLISHED);
+        case.socket.known = 1;
+        stored(socket.cast(), u64::from(BPF_SK_STORAGE_GET_F_CREATE)).as_mut()
+    })
+}
+
+/// What `read` makes of the server's socket, if there is one.
+#[inline(always)]
+fn look_up<T>(skb: *mut __sk_buff, segment: &Segment, read: impl FnOnce(*mut bpf_sock) -> Option<T>) -> Option<T> {
     let mut tuple = MaybeUninit::<bpf_sock_tuple>::zeroed();
-    let size = case.segment.fill(tuple.as_mut_ptr().cast());
-    // SAFETY: the tuple lives on the stack; a socket that is given is released on every way out. The storage is freed a grace
-    // period after the socket, so the pointer outlives the release for as long as the program runs.
+    let size = segment.fill(tuple.as_mut_ptr().cast());
+    // SAFETY: the tuple lives on the stack; a socket that is given is released when it has been read.
     unsafe {
         let socket = bpf_skc_lookup_tcp(skb.cast(), tuple.as_mut_ptr(), size, u64::MAX, 0);
         if socket.is_null() {
             return None;
         }
-        case.socket.opening = u32::from(matches!((*socket).state, LISTEN | NEW_SYN_RECV));
-        let numbers = if takes_data((*socket).state) { bpf_tcp_sock(socket) } else { core::ptr::null_mut() };
-        let mut connection = core::ptr::null_mut::<Connection>();
-        if !numbers.is_null() {
-            case.socket.send_next = (*numbers).snd_nxt;
-            case.socket.receive_next = (*numbers).rcv_nxt;
-            case.socket.untouched = u32::from((*numbers).bytes_received == 0);
-            case.socket.closing = u32::from((*socket).state != ESTABLISHED);
-            case.socket.known = 1;
-            connection = stored(socket.cast(), u64::from(BPF_SK_STORAGE_GET_F_CREATE));
-        }
+        let read = read(socket);
         bpf_sk_release(socket.cast());
-        connection.as_mut()
+        read
     }
+}
+
+/// Its sequence numbers, when it still takes data.
+#[inline(always)]
+fn numbers<'a>(socket: *mut bpf_sock) -> Option<&'a bpf_tcp_sock> {
+    // SAFETY: the caller holds the socket.
+    unsafe { if takes_data((*socket).state) { bpf_tcp_sock(socket).as_ref() } else { None } }
 }
 
 /// What is kept with a socket, if it has received requests. The caller holds the socket.
@@ -85,36 +98,15 @@ fn stored(socket: *mut bpf_sock, flags: u64) -> *mut Connection {
 /// The first byte that the server's socket lacks, when it still takes data.
 #[inline(never)]
 pub fn alive(skb: *mut __sk_buff, segment: &Segment) -> Option<u32> {
-    let mut tuple = MaybeUninit::<bpf_sock_tuple>::zeroed();
-    let size = segment.fill(tuple.as_mut_ptr().cast());
-    // SAFETY: as in `local`.
-    unsafe {
-        let socket = bpf_skc_lookup_tcp(skb.cast(), tuple.as_mut_ptr(), size, u64::MAX, 0);
-        if socket.is_null() {
-            return None;
-        }
-        let numbers = if takes_data((*socket).state) { bpf_tcp_sock(socket) } else { core::ptr::null_mut() };
-        let next = if numbers.is_null() { None } else { Some((*numbers).rcv_nxt) };
-        bpf_sk_release(socket.cast());
-        next
-    }
+    look_up(skb, segment, |socket| numbers(socket).map(|numbers| numbers.rcv_nxt))
 }
 
 /// True when the server has begun the connection: it has a socket, or waits for the handshake's end.
 #[inline(never)]
 pub fn has_begun(skb: *mut __sk_buff, segment: &Segment) -> bool {
-    let mut tuple = MaybeUninit::<bpf_sock_tuple>::zeroed();
-    let size = segment.fill(tuple.as_mut_ptr().cast());
-    // SAFETY: as in `local`.
-    unsafe {
-        let socket = bpf_skc_lookup_tcp(skb.cast(), tuple.as_mut_ptr(), size, u64::MAX, 0);
-        if socket.is_null() {
-            return false;
-        }
-        let state = (*socket).state;
-        bpf_sk_release(socket.cast());
-        takes_data(state) || state == NEW_SYN_RECV
-    }
+    // SAFETY: `look_up` holds the socket.
+    let state = look_up(skb, segment, |socket| Some(unsafe { (*socket).state }));
+    state.is_some_and(|state| takes_data(state) || state == NEW_SYN_RECV)
 }
 
 #[inline(always)]
