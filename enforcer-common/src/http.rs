@@ -184,6 +184,9 @@ impl Watch {
         }
         let mut watch = Self { take: take as u32, ..Self::EMPTY };
         watch.name_length = u32::try_from(name.len()).ok()?;
+        // Blanks may stand before a cookie's equals sign, and several or others behind a scheme.
+        let pattern =
+            if matches!(take, Take::Cookie | Take::Scheme) { pattern.trim_end_matches(['=', ' ']) } else { pattern };
         watch.pattern_length = u32::try_from(pattern.len()).ok()?;
         for (at, byte) in name.bytes().enumerate() {
             put(&mut watch.name, at, byte.to_ascii_lowercase());

@@ -131,22 +131,6 @@ fn framing(head: &Head, kernel: &Scanned, found: &mut Vec<String>) {
     }
 }
 
-/// Why the kernel is known to see less of these bytes, until it is taught: each has its test in `known.rs`.
-pub fn known(bytes: &[u8]) -> Option<&'static str> {
-    let Ok(Some(head)) = Head::read(&Bytes::copy_from_slice(bytes)) else { return None };
-    let values = |name: &'static str| head.values(name);
-    let spaced = |cookie: &Bytes| cookie.windows(2).any(|two| matches!(two, b" =" | b"\t=" | b"= " | b"=\t"));
-    let tabbed =
-        |value: &Bytes| value.get(.."bearer\t".len()).is_some_and(|begin| begin.eq_ignore_ascii_case(b"bearer\t"));
-    [
-        (head.ambiguities().contains(&Ambiguity::Folded), "a folded value, to servers that drop the fold"),
-        (values("cookie").any(spaced), "blanks around a cookie's equals sign"),
-        (values("authorization").any(tabbed), "a tab behind a scheme"),
-    ]
-    .into_iter()
-    .find_map(|(is, why)| is.then_some(why))
-}
-
 pub const KEY: SipKey = SipKey([11, 12]);
 const HOST: &str = "api.bank.example";
 const FILE: &str = r#"

@@ -98,6 +98,11 @@ impl Nginx {
             .collect()
     }
 
+    /// The same as text, for requests that are not of the harness.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.folder.join("access.log")).expect("nginx has made its log")).into_owned()
+    }
+
     /// Everything served, once it is `count` requests; nginx writes its log after the answer.
     #[track_caller]
     pub fn served_when(&self, count: usize) -> Vec<Served> {

@@ -65,3 +65,4 @@ mod user_agent;
 mod vlan_and_offloads;
 mod watching;
 mod why;
+mod wild;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use enforcer_tests::{ATTACKER, Agent, CLIENT, Flags, Frame, Net, Nginx, Outcome, PAY, RawTcp, Request, Requests, Tap};
+use enforcer_tests::{
+    ATTACKER, Agent, CLIENT, Ending, Flags, Frame, Net, Nginx, Outcome, PAY, RawTcp, Request, Requests, Tap,
+};
 
 const SHORT: Duration = Duration::from_secs(5);
 
@@ -14,13 +16,14 @@ fn odd_first_segments_reach_the_server() {
     let (_nginx, agent) = (Nginx::start(&net), Agent::start(&net, PAY));
     agent.block_device("mallory", "deny");
     let hello = [&[0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3][..], &[7; 194]].concat();
-    let cases: [(&str, &[u8]); 8] = [
+    let cases: [(&str, &[u8]); 9] = [
         ("tls", &hello),
         ("http2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        ("request_anonymous", b"GET / RTSP/1.1\r\n\r\n"),
         ("not_http", b"SSH-2.0-OpenSSH_9.2\r\n"),
         ("not_http", &[0; 64]),
         ("not_http", &[0xff; 1400]),
-        ("not_http", b"GET / RTSP/1.1\r\nX-Device-Id: mallory\r\n\r\n"),
+        ("not_http", b"HELO: mallory\r\nX-Device-Id: mallory\r\n\r\n"),
         ("not_http", b"GET\0/ HTTP/1.1\r\nX-Device-Id: mallory\r\n\r\n"),
         ("request_anonymous", b"\r\nGET /health HTTP/1.1\r\n: mallory\r\nX-Device-Id\r\n\r\n"),
     ];
@@ -38,6 +41,23 @@ fn odd_first_segments_reach_the_server() {
         }
     }
     still_works(&net, &agent);
+}
+
+/// Given a strict service with a decision. When a connection begins with what nobody can read, TLS or HTTP/2, then it is reset.
+#[test]
+fn strict_services_refuse_what_cannot_be_read() {
+    let net = Net::new();
+    let (nginx, agent) = (Nginx::start(&net), Agent::start(&net, &format!("{PAY}strict = true\n")));
+    let hello = [&[0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3][..], &[7; 194]].concat();
+    agent.block_device("mallory", "deny");
+    for bytes in [&hello[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        let before = agent.counted("strict_refused");
+        let mut raw = RawTcp::connect(&net.client, CLIENT.web4());
+        raw.send(&[bytes]).expect("sent");
+        assert_eq!(raw.read_to_end(SHORT), (Vec::new(), Ending::Reset), "{:?}", String::from_utf8_lossy(bytes));
+        assert_eq!(agent.counted("strict_refused") - before, 1);
+    }
+    assert!(nginx.served().is_empty());
 }
 
 /// Given a service. When a head comes in pieces, or is longer than is scanned, or carries a token longer than is hashed.

@@ -5,7 +5,7 @@ use enforcer_common::limits::{HEAD_LINES, HEAD_WINDOW};
 use super::framing;
 use super::lines::{bounds, is_blank, trim};
 use super::scan::find_lines;
-use super::work::{Turn, Work, byte_at, repeat, word_at};
+use super::work::{Turn, Version, Work, byte_at, repeat, word_at};
 
 /// `HTTP/1.`, as the low seven bytes of a word.
 const HTTP1: u64 = u64::from_le_bytes(*b"HTTP/1.\0");
@@ -22,7 +22,7 @@ const TWO: u64 = 0xffff;
 #[inline(always)]
 pub fn scan_answer(work: &mut Work) -> Result<u32, Reason> {
     // No identity is looked for.
-    (work.watches, work.old) = (0, 0);
+    (work.watches, work.version) = (0, Version::USUAL);
     find_lines(work);
     if work.count == 0 {
         let long = work.length >= VERSION;

@@ -3,7 +3,7 @@ use enforcer_common::Phase;
 
 use super::work::{Odd, Turn, Work, byte_at, repeat};
 
-/// Most digits of a size; more do not fit into 64 bits.
+/// Most digits of a size, zeros in front aside; more do not fit into 64 bits.
 const DIGITS: u32 = 15;
 
 /// Reads on from `phase`, `left` and `digits` in `work`, at most `work.length` bytes, until a chunk begins or the body ends.
@@ -73,7 +73,8 @@ fn size(w: &mut Work, byte: u8) -> Phase {
     if w.digits >= DIGITS {
         return malformed(w);
     }
-    w.digits += 1;
+    // Servers take any number of zeros in front.
+    w.digits = if w.left == 0 { 1 } else { w.digits + 1 };
     w.left = w.left << 4 | u64::from(digit);
     Phase::ChunkSize
 }

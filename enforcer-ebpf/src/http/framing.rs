@@ -1,13 +1,13 @@
 //! How long the body is, as RFC 9112 (6.3) has it; what servers could read differently is marked as odd.
 use super::lines::is_space;
-use super::work::{Framing, Odd, Turn, Work, byte_at, repeat, word_at};
+use super::work::{Framing, Odd, Turn, Version, Work, byte_at, repeat, word_at};
 
 /// `chunked`, as the low seven bytes of a word.
 const CHUNKED: u64 = u64::from_le_bytes(*b"chunked\0");
 const CHUNKED_LENGTH: u32 = 7;
 const CASE: u64 = 0x0020_2020_2020_2020;
 const SEVEN: u64 = 0x00ff_ffff_ffff_ffff;
-/// Most digits of a length; more do not fit into 64 bits.
+/// Most digits of a length, zeros in front aside; more do not fit into 64 bits.
 const DIGITS: u32 = 18;
 
 /// `Content-Length`, in the value that is meant: digits and nothing else. The same length twice is as good as once.
@@ -17,6 +17,10 @@ pub fn length(w: &mut Work) {
     let again = w.framing & Framing::LENGTH != 0;
     let before = w.body;
     w.body = 0;
+    if w.value_start < w.value_end && byte_at(w, w.value_start) == b'0' {
+        // Servers take any number of zeros in front.
+        repeat(digits, zero, w);
+    }
     repeat(DIGITS, digit, w);
     let whole = digits > 0 && w.value_start == w.value_end;
     if !whole || (again && w.body != before) {
@@ -27,6 +31,15 @@ pub fn length(w: &mut Work) {
     } else {
         w.body = before;
     }
+}
+
+/// Passes over a zero that is not the last digit.
+extern "C" fn zero(_index: u32, turn: *mut Turn) -> i64 {
+    // SAFETY: `repeat` hands on its own.
+    let w = unsafe { &mut *(*turn).work };
+    let more = w.value_start + 1 < w.value_end && byte_at(w, w.value_start) == b'0';
+    w.value_start += u32::from(more);
+    i64::from(!more)
 }
 
 extern "C" fn digit(_index: u32, turn: *mut Turn) -> i64 {
@@ -48,7 +61,7 @@ pub fn coding(w: &mut Work, start: u32, end: u32) {
     let alone = end == start + CHUNKED_LENGTH;
     let apart = alone || (ends_chunked && is_border(byte_at(w, end - CHUNKED_LENGTH - 1)));
     // Version 1.0 knows no coding, so servers of that time take none.
-    if !(ends_chunked && alone) || w.framing & Framing::CHUNKED != 0 || w.old != 0 {
+    if !(ends_chunked && alone) || w.framing & Framing::CHUNKED != 0 || w.version != Version::USUAL {
         w.odd |= Odd::CODING;
     }
     // A coding that only ends like it is no chunked body to most servers, and one to some.

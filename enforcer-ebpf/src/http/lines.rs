@@ -10,6 +10,9 @@ const BLANKS: u32 = HEAD_WINDOW as u32;
 /// Lines that one header may be folded into.
 const FOLDS: u32 = 8;
 
+const LENGTH: u32 = Take::Length as u32;
+const CODING: u32 = Take::Coding as u32;
+
 /// Notes what the header lines hold.
 #[inline(always)]
 pub fn read_lines(work: &mut Work) {
@@ -104,8 +107,12 @@ pub extern "C" fn enforcer_watch(work: *mut Work, start: u32, end: u32, index: u
     if colon != name_end {
         w.odd |= Odd::SPACED;
     }
-    let end = folded_end(w, index, end);
-    value(w, watch, colon + 1, end);
+    let folded = folded_end(w, index, end);
+    if folded != end && !matches!(watch.take, LENGTH | CODING) {
+        // To servers that drop what is folded.
+        value(w, watch, colon + 1, end);
+    }
+    value(w, watch, colon + 1, folded);
     0
 }
 
@@ -113,8 +120,6 @@ pub extern "C" fn enforcer_watch(work: *mut Work, start: u32, end: u32, index: u
 #[inline(always)]
 fn value(w: &mut Work, watch: &Watch, start: u32, end: u32) {
     const WHOLE: u32 = Take::Whole as u32;
-    const LENGTH: u32 = Take::Length as u32;
-    const CODING: u32 = Take::Coding as u32;
     const AFTER: u32 = Take::After as u32;
     const COOKIE: u32 = Take::Cookie as u32;
     const SCHEME: u32 = Take::Scheme as u32;
@@ -213,10 +218,10 @@ pub fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// A blank, or the end of a line inside a folded value.
+/// What servers take off a value: blanks, the end of a line inside a folded one, and for some any control character.
 #[inline(always)]
 pub fn is_space(byte: u8) -> bool {
-    is_blank(byte) || byte == b'\r' || byte == b'\n'
+    byte <= b' '
 }
 
 /// Notes a token; one that is too long to hash is counted instead.

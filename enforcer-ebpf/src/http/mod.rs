@@ -27,7 +27,7 @@ pub use proxy_header::{ProxyHeader, read_proxy_header};
 pub use request_line::method_flags;
 pub use scan::scan;
 pub use target::read_target;
-pub use work::{Framing, Odd, TOKENS, Token, Work};
+pub use work::{Framing, Odd, TOKENS, Token, Version, Work};
 #[cfg(target_arch = "bpf")]
 pub use work::{bounded, zero_or_one};
 

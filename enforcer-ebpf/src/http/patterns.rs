@@ -81,17 +81,41 @@ pub extern "C" fn enforcer_pattern(work: *mut Work, at: u32) -> u32 {
     if watch.take == COOKIE && at > w.value_start && !is_cookie_border(byte_at(w, at - 1)) {
         return 0;
     }
+    let Some(start) = behind_pattern(w, watch, start) else { return 0 };
     let (start, end) = token(w, watch, start);
     note(w, start, end, watch.kind);
     0
+}
+
+/// Where the token begins: behind the equals sign of a cookie, behind the blanks that follow a scheme.
+#[inline(always)]
+fn behind_pattern(w: &mut Work, watch: &Watch, start: u32) -> Option<u32> {
+    let first = byte_at(w, start);
+    match watch.take {
+        SCHEME if is_space(first) => Some(skip_within(w, start)),
+        COOKIE => {
+            let sign = skip_within(w, start);
+            if sign < w.value_end && byte_at(w, sign) == b'=' { Some(skip_within(w, sign + 1)) } else { None }
+        }
+        SCHEME => None,
+        _ => Some(start),
+    }
+}
+
+/// Skips blanks, and leaves alone which value is searched.
+#[inline(always)]
+fn skip_within(w: &mut Work, start: u32) -> u32 {
+    let (value_start, value_end) = (w.value_start, w.value_end);
+    let at = skip_spaces(w, start, value_end);
+    (w.value_start, w.value_end) = (value_start, value_end);
+    at
 }
 
 /// Where the token behind the pattern begins and ends.
 #[inline(always)]
 fn token(w: &mut Work, watch: &Watch, start: u32) -> (u32, u32) {
     if watch.take == SCHEME {
-        let end = w.value_end;
-        return (skip_spaces(w, start, end), end);
+        return (start, w.value_end);
     }
     w.token_end = start;
     repeat((TOKEN / 8) as u32 + 1, if watch.take == COOKIE { cookie_ends } else { token_ends }, w);

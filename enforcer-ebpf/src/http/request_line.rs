@@ -1,16 +1,21 @@
 //! The first line: is this a request of HTTP/1?
+//!
+//! Servers take much for one. Apache, `HAProxy` and Node answer `GET / HTTP/2.0` as if it were version 1.1, and Node answers a line without
+//! any version; Python's own server takes any white space for a blank. So what begins with a word and a blank is a request here, and only the
+//! whole preface of HTTP/2 is none.
 use enforcer_common::{Asked, Reason};
 
 use super::lines::{is_blank, is_space};
-use super::work::{Turn, Work, byte_at, repeat, word_at};
+use super::work::{Turn, Version, Work, byte_at, repeat, word_at};
 
-/// `http/` and `http/2.`, as the low bytes of a word.
+/// `http/`, as the low bytes of a word.
 const HTTP: u64 = u64::from_le_bytes(*b"http/\0\0\0");
-const HTTP2: u64 = u64::from_le_bytes(*b"http/2.\0");
+/// What HTTP/2 begins with: a head of this line only.
+const PREFACE: [u64; 2] = [u64::from_le_bytes(*b"PRI * HT"), u64::from_le_bytes(*b"TP/2.0\0\0")];
+const SIX: u64 = 0xffff_ffff_ffff;
 const HEAD: u64 = u64::from_le_bytes(*b"HEAD \0\0\0");
 const CONNECT: u64 = u64::from_le_bytes(*b"CONNECT ");
 const FIVE: u64 = 0xff_ffff_ffff;
-const SEVEN: u64 = 0x00ff_ffff_ffff_ffff;
 /// The bit that tells the cases of the four letters apart.
 const CASE: u64 = 0x2020_2020;
 /// The methods of nearly every request with the blank behind them, as the low bytes of a word.
@@ -43,6 +48,7 @@ const NEWER: u32 = 3;
 pub extern "C" fn enforcer_first_line(work: *mut Work) -> u32 {
     // SAFETY: the caller's own scratch space, not shared; the null check is what the verifier asks for.
     let Some(w) = (unsafe { work.as_mut() }) else { return NOT_HTTP };
+    w.version = Version::USUAL;
     if w.count == 0 {
         // The line is still open, or there were only blank lines.
         let (start, end) = (w.line, w.length);
@@ -56,7 +62,9 @@ pub extern "C" fn enforcer_first_line(work: *mut Work) -> u32 {
     if method(w, start, end) != FOUND {
         return NOT_HTTP;
     }
-    version(w, start, end)
+    version(w, start, end);
+    let preface = word_at(w, start) == PREFACE[0] && word_at(w, start + 8) & SIX == PREFACE[1];
+    if preface && w.count == 1 && w.end != 0 { NEWER } else { FINE }
 }
 
 /// What the method says of the answer, as the flags of [`Asked`].
@@ -72,33 +80,27 @@ pub fn method_flags(work: &Work) -> u32 {
     }
 }
 
-/// What stands behind the last blank.
+/// Notes which version stands behind the last blank, or that there is none.
 #[inline(always)]
-fn version(w: &mut Work, start: u32, end: u32) -> u32 {
+fn version(w: &mut Work, start: u32, end: u32) {
     (w.value_start, w.value_end) = (start, end);
     if is_space(byte_at(w, end - 1)) {
         repeat(w.length, last_blank, w);
     }
     let end = w.value_end;
-    if end < start + 10 {
-        return NOT_HTTP;
-    }
-    w.value_end = end - 8;
-    if !is_blank(byte_at(w, end - 9)) {
+    w.value_end = if end > start + 9 && is_blank(byte_at(w, end - 9)) { end - 8 } else { end };
+    if w.value_end == end {
         // Servers take numbers of several digits: `HTTP/1.10`, `HTTP/01.001`.
-        w.value_end = end;
         repeat(w.length, version_byte, w);
     }
     let first = w.value_end;
-    let word = word_at(w, first) | CASE;
-    w.old = u32::from(end - first == 8 && byte_at(w, end - 1) == b'0');
-    if first == start || word & FIVE != HTTP {
-        NOT_HTTP
-    } else if word & SEVEN == HTTP2 {
-        NEWER
+    w.version = if first == start || (word_at(w, first) | CASE) & FIVE != HTTP {
+        Version::NONE
+    } else if end - first == 8 && byte_at(w, end - 1) == b'0' {
+        Version::OLD
     } else {
-        FINE
-    }
+        Version::USUAL
+    };
 }
 
 /// Goes back to the last blank.
@@ -150,12 +152,18 @@ extern "C" fn method_byte(_index: u32, turn: *mut Turn) -> i64 {
     w.value_start = at + 1;
     w.token_end = match (w.token_end, byte) {
         // Servers pass over carriage returns too, and one may be half of an empty line.
-        (SOUGHT, b' ' | b'\t' | b'\r') => SOUGHT,
-        (LETTERS, b' ' | b'\t') => FOUND,
+        (SOUGHT, blank) if is_white(blank) || blank == b'\r' => SOUGHT,
+        (LETTERS, blank) if is_white(blank) => FOUND,
         (_, letter) if is_letter(letter) => LETTERS,
         _ => REFUSED,
     };
     i64::from(w.token_end >= FOUND)
+}
+
+/// White space, as some servers have it, inside a line.
+#[inline(always)]
+pub fn is_white(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | 0x0b | 0x0c | 0x1c..=0x1f | 0x85 | 0xa0)
 }
 
 /// A byte that a method may have (RFC 9110, 5.6.2).

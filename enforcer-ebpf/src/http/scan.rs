@@ -18,20 +18,24 @@ const BLANK: u8 = b' ';
 
 /// Scans the bytes in `work`. `Ok` when they begin with a whole head, which ends at `work.end`; what is found of it is in
 /// `work`. [`Reason::HeadOpen`] when more bytes could make it one; [`Reason::HeadTooLong`] when no more can be taken: then
-/// the tokens of the lines that were read are in `work` all the same.
+/// the tokens of the lines that were read are in `work` all the same, as they are when a head is open with [`Odd::ENDED`].
 #[inline(always)]
 pub fn scan(work: &mut Work) -> Result<(), Reason> {
     find_lines(work);
     request_line::judge(work)?;
     let long = work.length as usize >= HEAD_WINDOW || work.count as usize >= HEAD_LINES;
-    if work.end == 0 && !long {
+    if work.end == 0 && !long && work.odd & Odd::ENDED == 0 {
         return Err(Reason::HeadOpen);
     }
     read_lines(work);
     if work.searched != 0 {
         search_values(work);
     }
-    if work.end == 0 { Err(Reason::HeadTooLong) } else { Ok(()) }
+    match (work.end, long) {
+        (0, true) => Err(Reason::HeadTooLong),
+        (0, false) => Err(Reason::HeadOpen),
+        _ => Ok(()),
+    }
 }
 
 /// Begins anew: notes the lines of the bytes in `work`, to the end of the head or of the bytes.
@@ -104,16 +108,27 @@ fn control(w: &mut Work, at: u32) -> bool {
     if at >= w.length {
         return true;
     }
-    if byte_at(w, at) == b'\r' && w.text == at {
+    let byte = byte_at(w, at);
+    if byte == b'\r' && w.text == at {
         w.text = at + 1;
     }
-    match byte_at(w, at) {
-        b'\n' => return enforcer_line_end(w, at) != 0,
-        b'\r' if at + 1 < w.length && byte_at(w, at + 1) != b'\n' => w.odd |= Odd::CONTROL,
-        b'\r' | b'\t' | b' '..=0xff => {}
-        _ => w.odd |= Odd::CONTROL,
+    if byte == b'\n' || is_return(w, at) {
+        return enforcer_line_end(w, at) != 0;
+    }
+    if byte < b' ' && byte != b'\t' && (byte != b'\r' || at + 1 < w.length && byte_at(w, at + 1) != b'\n') {
+        w.odd |= Odd::CONTROL;
     }
     false
+}
+
+/// A carriage return without newline: some servers end a line with it, and some the head, so it does both here.
+#[inline(always)]
+fn is_return(w: &mut Work, at: u32) -> bool {
+    let alone = byte_at(w, at) == b'\r' && at + 1 < w.length && !matches!(byte_at(w, at + 1), b'\r' | b'\n');
+    if alone {
+        w.odd |= Odd::CONTROL | if at == w.line && w.count > 0 { Odd::ENDED } else { 0 };
+    }
+    alone && at > w.line
 }
 
 /// See [`line_end`]. A function of its own, as the verifier would else follow it for each byte of a group.

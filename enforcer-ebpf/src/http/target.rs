@@ -3,7 +3,7 @@ use enforcer_common::SipKey;
 use enforcer_common::limits::PLACE_SEGMENTS;
 
 use super::digest::digest;
-use super::lines::is_blank;
+use super::request_line::is_white;
 use super::work::{Turn, Work, byte_at, repeat};
 
 /// Where the path ended, or not yet.
@@ -34,12 +34,13 @@ extern "C" fn method_byte(_index: u32, turn: *mut Turn) -> i64 {
     // SAFETY: `repeat` hands on its own.
     let w = unsafe { &mut *(*turn).work };
     let byte = byte_at(w, w.value_start);
-    if w.value_start >= w.value_end || (w.method != 0 && !is_blank(byte) && w.segments != 0) {
+    let blank = is_white(byte) || (w.method == 0 && byte == b'\r');
+    if w.value_start >= w.value_end || (w.method != 0 && !blank && w.segments != 0) {
         w.segments = 0;
         return 1;
     }
     w.value_start += 1;
-    if is_blank(byte) {
+    if blank {
         w.segments = u32::from(w.method != 0);
     } else if w.token_end < 8 {
         w.method |= u64::from(byte) << ((w.token_end * 8) & 63);
@@ -68,7 +69,7 @@ extern "C" fn target_byte(_index: u32, turn: *mut Turn) -> i64 {
             }
             (w.consumed, w.segment) = (PATH, at + 1);
         }
-        b'%' | b';' | b'\\' => w.odd_path = 1,
+        b'%' | b';' | b'\\' | 0..=0x1f | 0x7f..=0xff => w.odd_path = 1,
         _ => {}
     }
     0

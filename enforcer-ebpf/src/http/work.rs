@@ -56,8 +56,8 @@ pub struct Work {
     pub body: u64,
     /// As [`Framing`].
     pub framing: u32,
-    /// Not zero: the request is of version 1.0.
-    pub old: u32,
+    /// As [`Version`].
+    pub version: u32,
     /// Watched headers that matter for this service, one bit each.
     pub watches: u32,
     /// Tokens found, and values that may hold some.
@@ -110,6 +110,17 @@ pub struct Work {
     pub list: *const enforcer_common::Watchlist,
 }
 
+/// What a request line says of its version.
+pub struct Version;
+
+impl Version {
+    pub const USUAL: u32 = 0;
+    /// 1.0, or another that ends so.
+    pub const OLD: u32 = 1;
+    /// None: few servers take that for a request.
+    pub const NONE: u32 = 2;
+}
+
 /// What servers read differently, one bit each.
 pub struct Odd;
 
@@ -126,6 +137,8 @@ impl Odd {
     pub const CODING: u32 = 16;
     /// The size of a chunk is malformed.
     pub const CHUNK: u32 = 32;
+    /// What some servers take for the end of the head stands before it.
+    pub const ENDED: u32 = 64;
 }
 
 /// What was said of the body, one bit each.

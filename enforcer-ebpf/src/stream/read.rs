@@ -3,12 +3,12 @@ use core::ffi::c_void;
 
 use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::helpers::generated::{bpf_loop, bpf_skb_load_bytes};
-use enforcer_common::limits::HEAD_WINDOW;
+use enforcer_common::limits::{HEAD_LINES, HEAD_WINDOW};
 use enforcer_common::{Phase, Reason, ServiceRule};
 
 use super::held;
 use super::standing::{Standing, agrees, before, lose, stand};
-use crate::http::{self, Framing, Odd, ProxyHeader, Work, bounded, zero_or_one};
+use crate::http::{self, Framing, Odd, ProxyHeader, Version, Work, bounded, zero_or_one};
 use crate::refusal::at_most;
 use crate::request::holds;
 use crate::tc::{Case, case, work};
@@ -212,11 +212,16 @@ pub extern "C" fn enforcer_head(skb: *mut __sk_buff) -> u32 {
         Err(reason) => return give_up(case, reason),
     };
     // SAFETY: this CPU's own scratch space.
-    let outcome = http::scan(unsafe { &mut *work });
-    case.long = u32::from(outcome == Err(Reason::HeadTooLong));
+    let (outcome, work) = unsafe { (http::scan(&mut *work), &mut *work) };
+    if case.stream.guessed != 0 && work.count > 0 && work.version == Version::NONE {
+        // Of a body as likely as of a head.
+        return give_up(case, Reason::Unfollowed);
+    }
+    case.long = u32::from(outcome.is_err());
     match outcome {
-        // What was read of a long head may be enough to refuse it.
+        // What was read of a long head may be enough to refuse it, and what some servers take for a whole one.
         Ok(()) | Err(Reason::HeadTooLong) => JUDGE,
+        Err(Reason::HeadOpen) if work.odd & Odd::ENDED != 0 => JUDGE,
         Err(Reason::HeadOpen) => open_head(case, work, added),
         Err(other) => not_a_head(case, other),
     }
@@ -253,12 +258,14 @@ fn give_up(case: &mut Case, reason: Reason) -> u32 {
 #[inline(never)]
 pub extern "C" fn enforcer_behind_head() -> u32 {
     let (Some(case), Some(work)) = (case(), work()) else { return STOP };
-    if case.long != 0 {
-        return give_up(case, Reason::HeadTooLong);
-    }
     let kept = u32::from(case.stream.held);
     // SAFETY: this CPU's own scratch space.
-    let (end, framing, body) = unsafe { ((*work).end, (*work).framing, (*work).body) };
+    let (end, framing, body, length, lines) =
+        unsafe { ((*work).end, (*work).framing, (*work).body, (*work).length, (*work).count) };
+    if case.long != 0 {
+        let more = (length as usize) < HEAD_WINDOW && (lines as usize) < HEAD_LINES;
+        return if more { open_head(case, work, length - kept) } else { give_up(case, Reason::HeadTooLong) };
+    }
     advance(case, end.wrapping_sub(kept));
     case.stream.text_end = case.stream.next;
     // SAFETY: as above.
@@ -350,7 +357,8 @@ pub extern "C" fn enforcer_pick_up(skb: *mut __sk_buff) -> u32 {
     // SAFETY: this CPU's own scratch space.
     let work = unsafe { &mut *work };
     let begins = matches!(http::scan(work), Ok(()) | Err(Reason::HeadOpen | Reason::HeadTooLong)) && work.count > 0;
-    if !begins {
+    // A body has lines without a version, too.
+    if !begins || work.version == Version::NONE {
         return pass_rest(case, Reason::Unfollowed);
     }
     case.stream.phase = Phase::Head as u8;
@@ -368,7 +376,9 @@ pub extern "C" fn enforcer_settle() -> u32 {
     }
     let strict = case.service.has(ServiceRule::STRICT);
     case.reason = Some(match reason {
-        Reason::Evicted | Reason::HeadTooLong | Reason::Unfollowed if strict && holds(settings, case) => {
+        Reason::Evicted | Reason::HeadTooLong | Reason::Unfollowed | Reason::Http2 | Reason::Tls
+            if strict && holds(settings, case) =>
+        {
             Reason::StrictRefused
         }
         Reason::Ahead | Reason::Fragmented if !holds(settings, case) => {
