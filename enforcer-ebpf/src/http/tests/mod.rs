@@ -5,6 +5,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod addresses;
+mod first_line;
+
 const KEY: SipKey = SipKey([11, 12]);
 
 fn list() -> &'static Watchlist {
@@ -156,61 +159,6 @@ fn a_head_at_the_bound_is_read_and_a_longer_one_as_far_as_it_goes() {
     assert_eq!(scanned(&head(&[&filler(99), line])), (Err(Reason::HeadTooLong), vec![]));
 }
 
-/// Found by the fuzzer of answers. Servers that take all returns off the end of a line take such a request line.
-#[test]
-fn only_a_line_of_nothing_but_carriage_returns_is_passed_over() {
-    for (begin, device) in [
-        ("GET / HTTP/1.1\r\r\n", true),
-        ("\r\r\r\nGET / HTTP/1.1\r\n", true),
-        ("\r\r\r\r\r\r\r\r\r\r\r\nGET / HTTP/1.1\r\n", true),
-        ("GET / HTTP/1.1\r\n\r\n", false),
-    ] {
-        let tokens = scanned(format!("{begin}X-Device-Id: abc\r\n\r\n").as_bytes()).1;
-        assert_eq!(tokens, if device { vec!["abc".to_owned()] } else { vec![] }, "{begin:?}");
-    }
-    assert_eq!(answered(b"\xff:  3\r\r\nHTTP/1.1 200 \n\n"), Err(Reason::NotHttp));
-}
-
-#[test]
-fn a_version_of_any_digits_is_one() {
-    let scanned = |version: &str| scanned(format!("GET /a {version}\r\nX-Device-Id: abc\r\n\r\n").as_bytes());
-    for version in [
-        "HTTP/1.1",
-        "http/1.0",
-        "HTTP/1.10",
-        "HTTP/01.1",
-        "HTTP/1.00000000000000001 ",
-        "HTTP/2.0",
-        "HTTP/3.0",
-        "RTSP/1.0",
-        "XHTTP/1.1",
-        "",
-        "\u{b}\u{c}HTTP/1.1",
-    ] {
-        assert_eq!(scanned(version), (Ok(()), vec!["abc".to_owned()]), "{version}");
-    }
-}
-
-/// llhttp of before 2023 and Python's own server end a line with a carriage return, and the head with one at a line's beginning.
-#[test]
-fn a_carriage_return_alone_ends_a_line_and_perhaps_the_head() {
-    let abc = vec!["abc".to_owned()];
-    for line in ["A: b\rX-Device-Id: abc", "X-Device-Id: abc\rA: b", "X-Device-Id: abc\r:", "A\r\rX-Device-Id: abc"] {
-        assert_eq!(scanned(&head(&[line])), (Ok(()), abc.clone()), "{line:?}");
-    }
-    for rest in ["\rx", "\r\u{b}"] {
-        let open = format!("GET / HTTP/1.1\r\nX-Device-Id: abc\r\n{rest}");
-        assert_eq!(scanned(open.as_bytes()), (Err(Reason::HeadOpen), abc.clone()), "{open:?}");
-    }
-}
-
-#[test]
-fn only_the_whole_preface_is_one_of_http2() {
-    let begin = "PRI * HTTP/2.0\r\n";
-    assert_eq!(scanned(format!("{begin}\r\nSM\r\n\r\n").as_bytes()).0, Err(Reason::Http2));
-    assert_eq!(scanned(format!("{begin}X-Device-Id: abc\r\n\r\n").as_bytes()), (Ok(()), vec!["abc".to_owned()]));
-}
-
 #[test]
 fn every_prefix_of_a_head_is_open() {
     let whole = head(&["Host: a", "X-Device-Id: abc", "User-Agent: DeviceId/def", "Cookie: sid=x"]);
@@ -289,34 +237,6 @@ fn chunks_are_read_wherever_their_text_is_split() {
     assert!(unchunked(b"0x5\r\n", 64).2);
 }
 
-fn addresses(take: Take, list: &str) -> Vec<String> {
-    let mut work = work_with(list.as_bytes());
-    let end = work.length;
-    read_addresses(&mut work, 0, end, take as u32);
-    let count = work.address_count as usize;
-    (count.saturating_sub(ADDRESSES)..count).map(|at| work.addresses[at % ADDRESSES].to_string()).collect()
-}
-
-#[test]
-fn reads_forwarded_addresses_in_every_form() {
-    let for_list = |list| addresses(Take::ForwardedFor, list);
-    assert_eq!(for_list("203.0.113.7, 10.0.0.1"), ["203.0.113.7", "10.0.0.1"]);
-    assert_eq!(
-        for_list("203.0.113.7:4711,[2001:db8::1]:443,\"2001:DB8::2\""),
-        ["203.0.113.7", "2001:db8::1", "2001:db8::2"]
-    );
-    assert_eq!(for_list("unknown, 1.2.3, 1.2.3.4.5, 1.2.3.256, ,1.2.3.4"), ["::", "::", "::", "::", "::", "1.2.3.4"]);
-    let forwarded = |list| addresses(Take::Forwarded, list);
-    assert_eq!(forwarded("for=192.0.2.60;proto=http;by=203.0.113.43"), ["192.0.2.60"]);
-    assert_eq!(
-        forwarded("by=1.1.1.1; For=\"[2001:db8:cafe::17]:4711\", for=_hidden, for=9.9.9.9"),
-        ["2001:db8:cafe::17", "::", "9.9.9.9"]
-    );
-    assert_eq!(forwarded("for=\"1.1.1.1, for=2.2.2.2"), ["1.1.1.1", "2.2.2.2"], "an open quote swallows nothing");
-    let many: Vec<String> = (0..40).map(|at| format!("10.0.0.{at}")).collect();
-    assert_eq!(for_list(&many.join(",")), many[24..]);
-}
-
 fn target(line: &str) -> (u64, usize, bool, bool) {
     let mut work = work_with(format!("{line}\r\n\r\n").as_bytes());
     scan(&mut work).unwrap();
@@ -356,27 +276,6 @@ fn reads_the_target_and_marks_what_servers_may_read_differently() {
 }
 
 proptest! {
-    #[test]
-    fn addresses_are_read_like_the_standard_library_reads_them(
-        text in "[0-9a-f:.]{1,24}|[0-9]{1,3}(\\.[0-9]{1,3}){3}|(::|[0-9a-f]{1,4}:){1,6}[0-9]{1,3}(\\.[0-2]?[0-9]{1,2}){3}",
-    ) {
-        use std::net::IpAddr;
-        let expected = text.parse::<IpAddr>().map(|ip| Address::from(ip).to_string());
-        // With a port behind, an IPv4 address is still one.
-        let port = text.split_once(':').is_some_and(|(host, _)| host.parse::<std::net::Ipv4Addr>().is_ok());
-        if !port {
-            let expected = expected.unwrap_or_else(|_| "::".into());
-            prop_assert_eq!(addresses(Take::Address, &text), [expected]);
-        }
-    }
-
-    #[test]
-    fn every_address_is_read_back(octets in any::<[u8; 16]>(), v4 in any::<[u8; 4]>()) {
-        for address in [Address::v6(octets), Address::v4(v4)] {
-            prop_assert_eq!(addresses(Take::Address, &address.to_string()), [address.to_string()]);
-        }
-    }
-
     #[test]
     fn finds_the_device_wherever_it_stands(
         before in proptest::collection::vec("[A-Za-z-]{1,20}: [ -~]{0,60}", 0..12), device in "[A-Za-z0-9_-]{1,128}",
