@@ -78,6 +78,11 @@ impl Folder {
         Ok((key, text))
     }
 
+    /// The secrets that all centers of one store have, without blanks around them: a copy may have been made by hand.
+    pub fn shared_secrets(&self) -> anyhow::Result<Vec<String>> {
+        [SIGNING, IDENTITY, "ca.key"].into_iter().map(|name| Ok(self.read(name)?.trim().to_owned())).collect()
+    }
+
     /// A file's text; a secret that others can read is refused.
     pub fn read(&self, name: &str) -> anyhow::Result<String> {
         let path = self.path(name);

@@ -5,7 +5,7 @@
 //! hosts    watch from revision R -> api -> desk -> signed delta or snapshot;   acknowledgement -> store
 //! events   hosts -> api -> store (each once) -> export -> file, syslog, Splunk
 //! ```
-//! Rooms: `store` alone knows SQL; `desk` alone signs; `authority` alone issues certificates; `api` speaks HTTP; `serve` speaks
+//! Rooms: `store` alone knows SQL; `log` alone knows NATS; `desk` alone signs; `authority` alone issues certificates; `api` speaks HTTP; `serve` speaks
 //! TLS; `rules` says which changes need two people; `metrics` is what Prometheus is told; `cli` is the command line. Nothing that happens here touches the traffic: hosts enforce by themselves.
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,7 @@ pub mod clock;
 pub mod desk;
 pub mod export;
 pub mod folder;
+pub mod log;
 pub mod rules;
 pub mod secret;
 pub mod serve;

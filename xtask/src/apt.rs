@@ -1,7 +1,7 @@
 //! Debian packages: which are missing, and installing them without starting a service.
 //!
 //! In: package names. Out: the packages on the system. Never here: a package nobody named, or a running service left
-//! behind; this host's nginx and Prometheus are none of our business, the tests start their own.
+//! behind; this host's nginx, Prometheus and NATS are none of our business, the tests start their own.
 
 use std::{
     fs, io,
@@ -95,7 +95,8 @@ fn set_aside() -> anyhow::Result<bool> {
 }
 
 /// Packages that bring a service of the same host, and its name.
-const SERVICES: [(&str, &str); 2] = [("nginx-light", "nginx"), ("prometheus", "prometheus")];
+const SERVICES: [(&str, &str); 3] =
+    [("nats-server", "nats-server"), ("nginx-light", "nginx"), ("prometheus", "prometheus")];
 /// Debian's hook for "may this service be started now?"; 101 is no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 const SAVED: &str = "/usr/sbin/policy-rc.d.before-enforcer-setup";

@@ -111,7 +111,7 @@ fn install_linker() -> anyhow::Result<()> {
 const MODULES: &str = "wasm32-unknown-unknown";
 
 /// What the tests, the demo and the benchmarks run.
-const TOOLS: [&str; 15] = [
+const TOOLS: [&str; 16] = [
     "bpftool",
     "curl",
     "ethtool",
@@ -119,6 +119,8 @@ const TOOLS: [&str; 15] = [
     "ipset",
     "iputils-ping",
     "libcap2-bin",
+    // The log that several centers share.
+    "nats-server",
     "nftables",
     "nginx-light",
     // With promtool, which checks and tests the alerts.

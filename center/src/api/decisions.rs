@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use enforcer_policy::document::{WrittenSubject, rfc3339};
@@ -20,9 +21,9 @@ use super::Center;
 use super::people::Person;
 use super::policy::{Force, guard};
 use super::problem::{Answer, Asked, Placed, Problem, Sent, body};
-use super::proposals::Made;
+use super::proposals::{Made, waits};
 use crate::clock;
-use crate::desk::Desk;
+use crate::desk::{self, Desk, Done};
 use crate::serve::Peer;
 
 /// `{"kind": "device", "value": "A1B2", "action": "deny", "seconds": 3600, "reason": "stolen"}`
@@ -124,16 +125,18 @@ pub(super) async fn decide(
     headers: HeaderMap,
     Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
-    let body_of = bytes.clone();
-    let decide = move |desk: &mut Desk, person: &Person| {
-        let asked: Wanted = body(&body_of)?;
+    let decide = move |desk: &mut Desk, person: &Person, bytes: &Bytes| {
+        let asked: Wanted = body(bytes)?;
         let comment = asked.reason.clone();
-        let decided = decided(vec![asked], desk, person, &peer, &force, &comment)?;
-        let revision = desk.known().number;
-        // One order makes one decision.
-        Ok(decided.map(|decided| Decided { revision, decision: decided.first().map(|entry| Shown::of(entry)) }))
+        decided(vec![asked], desk, person, &peer, &force, &comment)
     };
-    center.work(move |desk, _| once(desk, &headers, &bytes, decide)).await
+    center.work(move |desk, _| once(desk, &headers, &bytes, one, &decide)).await
+}
+
+/// One order makes one decision.
+fn one(revision: u64, decided: &[Arc<Entry>]) -> String {
+    let decided = Decided { revision, decision: decided.first().map(|entry| Shown::of(entry)) };
+    serde_json::to_string(&decided).unwrap_or_default()
 }
 
 /// Many decisions, one revision: all of them, or none.
@@ -144,24 +147,27 @@ pub(super) async fn decide_many(
     headers: HeaderMap,
     Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
-    let body_of = bytes.clone();
-    let decide = move |desk: &mut Desk, person: &Person| {
-        let Many { decisions, comment } = body(&body_of)?;
+    let decide = move |desk: &mut Desk, person: &Person, bytes: &Bytes| {
+        let Many { decisions, comment } = body(bytes)?;
         if !(1..=MOST_AT_ONCE).contains(&decisions.len()) {
             return Err(Problem::bad("one to 100,000 decisions can be made at once", "send them in parts"));
         }
-        let decided = decided(decisions, desk, person, &peer, &force, &comment)?;
-        Ok(decided.map(|decided| DecidedMany { revision: desk.known().number, decisions: decided.len() }))
+        decided(decisions, desk, person, &peer, &force, &comment)
     };
-    center.work(move |desk, _| once(desk, &headers, &bytes, decide)).await
+    center.work(move |desk, _| once(desk, &headers, &bytes, many, &decide)).await
+}
+
+fn many(revision: u64, decided: &[Arc<Entry>]) -> String {
+    serde_json::to_string(&DecidedMany { revision, decisions: decided.len() }).unwrap_or_default()
 }
 
 /// An operator's request; with an idempotency key, the second time only the answer.
-fn once<T: Serialize>(
+fn once(
     desk: &mut Desk,
     headers: &HeaderMap,
-    bytes: &[u8],
-    decide: impl FnOnce(&mut Desk, &Person) -> Result<Made<T>, Problem>,
+    bytes: &Bytes,
+    written: fn(u64, &[Arc<Entry>]) -> String,
+    decide: &impl Fn(&mut Desk, &Person, &Bytes) -> Result<Made<Vec<Arc<Entry>>>, Problem>,
 ) -> Result<Answer, Problem> {
     let person = Person::operator(headers, desk)?;
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
@@ -175,13 +181,16 @@ fn once<T: Serialize>(
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
         return Ok(Answer::with(status, reply));
     }
-    let (status, reply) = match decide(desk, &person)? {
-        Made::Now(done) => (StatusCode::CREATED, serde_json::to_string(&done).unwrap_or_default()),
+    let answer = move |done: Done<'_>| match done {
+        Done::Published(revision, entries) => (StatusCode::CREATED.as_u16(), written(revision, entries)),
+        Done::Proposed(proposal) => (StatusCode::ACCEPTED.as_u16(), waits(proposal)),
+    };
+    let asked =
+        key.map(|key| desk::Asked { who: person.name.clone(), key: key.to_owned(), request, answer: Box::new(answer) });
+    let (status, reply) = match desk.answering(asked, |desk| decide(desk, &person, bytes))? {
+        Made::Now(entries) => (StatusCode::CREATED, written(desk.known().number, &entries)),
         Made::Later(reply) => (StatusCode::ACCEPTED, reply),
     };
-    if let Some(key) = key {
-        desk.store().keep_reply(&person.name, key, &request, status.as_u16(), &reply)?;
-    }
     Ok(Answer::with(status, reply).tagged(desk.known().number))
 }
 

@@ -20,6 +20,7 @@ mod proposals;
 mod revisions;
 mod rollout;
 mod routes;
+mod shared;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +33,7 @@ use tokio::sync::watch;
 use crate::authority::Authority;
 use crate::desk::{Desk, News, take_snapshot};
 use crate::export::States;
+use crate::log::Log;
 use crate::metrics::Tally;
 use crate::serve::Peer;
 use crate::store::{Batch, EventStore, Host, Store};
@@ -41,6 +43,7 @@ use problem::{Answer, Problem};
 use rollout::Recent;
 pub(crate) use rollout::watch_rollout;
 pub(crate) use routes::router;
+pub(crate) use shared::watch_log;
 
 /// What all requests share.
 #[derive(Clone)]
@@ -68,6 +71,8 @@ struct Parts {
     /// A rollout is on.
     rolling: AtomicBool,
     recent: Mutex<Recent>,
+    /// What other centers have to say, where there are some.
+    log: Option<Arc<Log>>,
 }
 
 impl Center {
@@ -82,6 +87,7 @@ impl Center {
         let rolling = AtomicBool::new(desk.is_rolling());
         let (visitors, acts) = (Mutex::new(desk.store().beside()?), Mutex::new(desk.store().beside()?));
         let clerk = Clerk::start(desk.store().beside()?)?;
+        let log = desk.store().log().cloned();
         let snapshot = tokio::sync::Mutex::default();
         let (store, events_file) = (EventStore::open(events)?, events.to_owned());
         let last_event = watch::Sender::new(store.last()?);
@@ -103,6 +109,7 @@ impl Center {
             tally: Tally::default(),
             rolling,
             recent: Mutex::default(),
+            log,
         })))
     }
 
@@ -171,12 +178,12 @@ impl Center {
     /// Work that waits for disks, off the threads that serve; afterwards the news is out.
     async fn work<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Desk, &Self) -> Result<T, Problem> + Send + 'static,
+        work: impl Fn(&mut Desk, &Self) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let center = self.clone();
         let done = tokio::task::spawn_blocking(move || {
             let mut desk = center.desk();
-            let done = work(&mut desk, &center);
+            let done = shared::carried_out(&mut desk, |desk| work(desk, &center));
             center.0.rolling.store(desk.is_rolling(), Ordering::Relaxed);
             let (is_due, told) = (center.spread(&mut desk) && desk.snapshot_is_due(), desk.take_told());
             drop(desk);
@@ -246,7 +253,13 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 
 async fn health(axum::extract::State(center): axum::extract::State<Center>) -> Answer {
     let number = center.0.news.borrow().known.number;
-    Answer::json(&serde_json::json!({"status": "ok", "revision": number}))
+    match &center.0.log {
+        None => Answer::json(&serde_json::json!({"status": "ok", "revision": number})),
+        Some(log) => {
+            let changes = if log.is_away() { "wait" } else { "ok" };
+            Answer::json(&serde_json::json!({"status": "ok", "revision": number, "changes": changes}))
+        }
+    }
 }
 
 /// Undoes trials, and ends proposals, whose deadline has passed; until dropped. Hosts need nobody for that, but the policy must say so too.

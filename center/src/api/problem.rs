@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::desk::DeskError;
+use crate::log::LogError;
 use crate::store::StoreError;
 
 /// Why a request was not carried out.
@@ -22,6 +23,9 @@ pub(super) struct Problem {
     mend: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<FileMistake>,
+    /// Somebody else has changed what it was planned on; it is planned anew.
+    #[serde(skip)]
+    overtaken: bool,
 }
 
 /// A mistake in a policy file.
@@ -36,7 +40,14 @@ struct FileMistake {
 
 impl Problem {
     fn new(status: StatusCode, title: &'static str, detail: impl Into<String>, mend: &str) -> Self {
-        Self { title, status: status.as_u16(), detail: detail.into(), mend: mend.to_owned(), problems: Vec::new() }
+        Self {
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            mend: mend.to_owned(),
+            problems: Vec::new(),
+            overtaken: false,
+        }
     }
 
     pub(super) fn bad(detail: impl Into<String>, mend: &str) -> Self {
@@ -78,6 +89,16 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large", detail, mend)
     }
 
+    /// Nothing is wrong with the request: it cannot be carried out now.
+    fn away(detail: impl Into<String>, mend: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "changes must wait", detail, mend)
+    }
+
+    /// Whether it is to be tried once more, on what there is now.
+    pub(super) const fn is_overtaken(&self) -> bool {
+        self.overtaken
+    }
+
     pub(super) fn internal(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the center failed", detail, "see the center's log")
     }
@@ -94,15 +115,59 @@ impl From<FileProblems> for Problem {
     }
 }
 
+impl From<&LogError> for Problem {
+    fn from(error: &LogError) -> Self {
+        let again = "what is in force stays in force; start the servers of the log again, then ask again";
+        let doubt = "it may still happen: ask again with the same Idempotency-Key, or look at GET /v1/revisions first";
+        match error {
+            LogError::Unknown(_) => Self::away(error.to_string(), doubt),
+            LogError::Crowded => Self::away(error.to_string(), "ask again"),
+            LogError::Large => Self {
+                status: StatusCode::PAYLOAD_TOO_LARGE.as_u16(),
+                ..Self::away(error.to_string(), "send it in parts")
+            },
+            LogError::Away(_) => Self::away(format!("{error}; nothing was changed"), again),
+            LogError::Settings(_)
+            | LogError::Needed(_)
+            | LogError::Other { .. }
+            | LogError::Stranger(_)
+            | LogError::Ends { .. }
+            | LogError::Begins { .. }
+            | LogError::Keys(_)
+            | LogError::Diverged(_)
+            | LogError::Newer(_)
+            | LogError::Failed(_) => Self::away(error.to_string(), "ask another center, and see this one's log"),
+        }
+    }
+}
+
+impl From<&StoreError> for Problem {
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Log(error) => {
+                tracing::warn!(%error, "a change must wait");
+                error.into()
+            }
+            StoreError::Overtaken => Self { overtaken: true, ..Self::away(error.to_string(), "ask again") },
+            StoreError::Sql(_) | StoreError::Meaningless(_) | StoreError::File { .. } | StoreError::Version { .. } => {
+                tracing::error!(%error, "the store failed");
+                Self::internal("the store failed")
+            }
+        }
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "the store failed");
-        Self::internal("the store failed")
+        (&error).into()
     }
 }
 
 impl From<anyhow::Error> for Problem {
     fn from(error: anyhow::Error) -> Self {
+        if let Some(known @ (StoreError::Log(_) | StoreError::Overtaken)) = error.downcast_ref() {
+            return known.into();
+        }
         tracing::error!(error = format!("{error:#}"), "a request failed");
         Self::internal("the request could not be carried out")
     }

@@ -31,8 +31,13 @@ struct Looked {
 
 /// What was asked for waits.
 #[derive(Serialize)]
-struct Waits {
-    proposal: Proposal,
+struct Waits<'w> {
+    proposal: &'w Proposal,
+}
+
+/// The answer to whoever asked for it.
+pub(super) fn waits(proposal: &Proposal) -> String {
+    serde_json::to_string(&Waits { proposal }).unwrap_or_default()
 }
 
 /// What is done now; or the answer that it waits for a second person.
@@ -46,18 +51,8 @@ impl<T> Made<T> {
     pub(super) fn of(result: Result<T, DeskError>) -> Result<Self, Problem> {
         match result {
             Ok(done) => Ok(Self::Now(done)),
-            Err(DeskError::Proposed(proposal)) => {
-                Ok(Self::Later(serde_json::to_string(&Waits { proposal: *proposal }).unwrap_or_default()))
-            }
+            Err(DeskError::Proposed(proposal)) => Ok(Self::Later(waits(&proposal))),
             Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Something else of what is done now.
-    pub(super) fn map<U>(self, other: impl FnOnce(T) -> U) -> Made<U> {
-        match self {
-            Self::Now(done) => Made::Now(other(done)),
-            Self::Later(reply) => Made::Later(reply),
         }
     }
 

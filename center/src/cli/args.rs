@@ -23,6 +23,15 @@ pub(super) struct Cli {
     #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/enforcer-center")]
     #[arg(env = "ENFORCER_CENTER_FOLDER", hide_env_values = true)]
     pub(super) folder: PathBuf,
+    /// The log that several centers share: nats://HOST:PORT,HOST:PORT,.../NAME, or tls://; without it, this center is the only one
+    #[arg(long, global = true, value_name = "URL", env = "ENFORCER_CENTER_STORE", hide_env_values = true)]
+    pub(super) store: Option<String>,
+    /// A file with what the log's servers ask for: user = "..." and password = "...", or NATS credentials
+    #[arg(long, global = true, value_name = "FILE", env = "ENFORCER_CENTER_STORE_CREDENTIALS", hide_env_values = true)]
+    pub(super) store_credentials: Option<PathBuf>,
+    /// The certificate authority of the log's servers; without it, those of this system
+    #[arg(long, global = true, value_name = "FILE", env = "ENFORCER_CENTER_STORE_AUTHORITY", hide_env_values = true)]
+    pub(super) store_authority: Option<PathBuf>,
     /// How results are written: table, or json (one document)
     #[arg(short, long, global = true, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     pub(super) output: Format,

@@ -16,10 +16,11 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::api::{Center, compared, router, watch_rollout, watch_trials};
+use crate::api::{Center, compared, router, watch_log, watch_rollout, watch_trials};
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::folder::Folder;
+use crate::log::{self, Log};
 use crate::rules::Rules;
 use crate::store::{Enrolment, Store};
 use crate::{clock, export, serve};
@@ -42,10 +43,10 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
     let folder = Folder::at(&cli.folder);
     match &cli.command {
         Command::Init { names } => init(cli, &folder, names),
-        Command::Run { listen } => run(&folder, *listen),
-        Command::Token(command) => token(cli, &mut open(&folder)?, command),
+        Command::Run { listen } => run(cli, &folder, *listen),
+        Command::Token(command) => token(cli, &mut open(cli, &folder)?, command),
         Command::Hosts(command) => hosts(cli, &folder, command),
-        Command::Audit(command) => audit(cli, &open(&folder)?, command),
+        Command::Audit(command) => audit(cli, &open(cli, &folder)?, command),
         Command::Completions { shell } => Ok(completions(*shell)),
         Command::Man { dir } => man(dir),
     }
@@ -77,7 +78,7 @@ fn init(cli: &Cli, folder: &Folder, names: &[String]) -> anyhow::Result<ExitCode
     })
 }
 
-fn run(folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Result<ExitCode> {
+fn run(cli: &Cli, folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Result<ExitCode> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
@@ -87,7 +88,7 @@ fn run(folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Result<ExitCode
     for class in rules.required() {
         tracing::info!(class = class.name(), "such changes need a second person");
     }
-    let desk = Desk::open(open(folder)?, folder.signer()?, key)?.with_rules(rules);
+    let desk = Desk::open(open(cli, folder)?, folder.signer()?, key)?.with_rules(rules);
     let revision = desk.known().number;
     let center = Center::new(desk, Authority::open(folder)?, digits, &folder.events())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -103,6 +104,7 @@ fn run(folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Result<ExitCode
             () = serve::serve(listener, Arc::clone(&tls), router(center.clone())) => {}
             () = watch_trials(center.clone()) => {}
             () = watch_rollout(center.clone()) => {}
+            never = watch_log(center.clone()) => match never {},
             () = export::run(exports, folder.events(), center.event_news(), center.exports()) => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
@@ -142,7 +144,7 @@ fn hosts(cli: &Cli, folder: &Folder, command: &HostsCommand) -> anyhow::Result<E
         HostsCommand::Invite { name, groups, hours } => {
             let invited = Enrolment { host: name.clone(), groups: groups.clone() };
             let until = after_hours(u64::from(*hours));
-            let (id, secret) = open(folder)?.invite(&invited, until, &who())?;
+            let (id, secret) = open(cli, folder)?.invite(&invited, until, &who())?;
             let text = format!("eht_{id}_{secret}_{}", Authority::open(folder)?.fingerprint()?);
             show(cli, &serde_json::json!({ "token": text, "until": until }), || {
                 format!("{text}\n  On the host: enforcer enroll --center https://THIS-CENTER --token-file FILE")
@@ -150,13 +152,13 @@ fn hosts(cli: &Cli, folder: &Folder, command: &HostsCommand) -> anyhow::Result<E
         }
         HostsCommand::List => {
             let (key, _) = folder.identity_key()?;
-            let mut desk = Desk::read(open(folder)?, folder.signer()?, key)?;
+            let mut desk = Desk::read(open(cli, folder)?, folder.signer()?, key)?;
             let (known, digest) = (desk.known(), desk.decisions_digest());
             let hosts = compared(desk.store(), known, digest, "", 10_000)?;
             show(cli, &hosts, || hosts.iter().map(|host| host.line(clock::now())).collect::<Vec<_>>().join("\n"))
         }
         HostsCommand::Revoke { name } => {
-            if !open(folder)?.revoke_host(name, &who())? {
+            if !open(cli, folder)?.revoke_host(name, &who())? {
                 bail!("there is no host {name}; see enforcer-center hosts list");
             }
             show(cli, &serde_json::json!({ "revoked": name }), || {
@@ -190,12 +192,16 @@ fn audit(cli: &Cli, store: &Store, command: &AuditCommand) -> anyhow::Result<Exi
     }
 }
 
-fn open(folder: &Folder) -> anyhow::Result<Store> {
+fn open(cli: &Cli, folder: &Folder) -> anyhow::Result<Store> {
     let path = folder.store();
     if !path.exists() {
         bail!("there is no center here ({} is missing): enforcer-center init", path.display());
     }
-    Ok(Store::open(&path)?)
+    let Some(url) = &cli.store else { return Ok(Store::open(&path)?) };
+    let settings = log::Settings::parse(url, cli.store_credentials.as_deref(), cli.store_authority.as_deref())?;
+    let secrets = folder.shared_secrets()?;
+    let secrets: Vec<&[u8]> = secrets.iter().map(String::as_bytes).collect();
+    Ok(Store::open_shared(&path, Log::connect(&settings, &secrets)?)?)
 }
 
 fn show(cli: &Cli, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<ExitCode> {

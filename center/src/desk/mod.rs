@@ -4,8 +4,10 @@
 //! kept and signed, or it has not happened.
 //!
 //! What a change costs depends on the change, not on what is held: whatever looks at everything happens elsewhere ([`take_snapshot`]).
+mod asked;
 mod change;
 mod deliveries;
+mod follow;
 mod index;
 mod proposals;
 mod refusal;
@@ -26,8 +28,9 @@ use enforcer_policy::revision::{Content, Delta, Digest, EVERYONE, Entry, Head, K
 use enforcer_policy::{DecisionId, Event, EventKind, Moment, Order, Scope, Subject};
 
 use crate::rules::Rules;
-use crate::store::{Along, Row, Store};
+use crate::store::{Along, Row, Store, StoreError};
 use crate::{clock, secret};
+pub use asked::{Asked, Done};
 use deliveries::Deliveries;
 pub use deliveries::News;
 use index::{Drawn, Index};
@@ -53,6 +56,8 @@ pub struct Desk {
     rollout: Option<Rolling>,
     /// Events of the desk itself that nobody has fetched yet.
     told: Vec<Event>,
+    /// The request that the next change answers.
+    asked: Option<Asked>,
     number: u64,
     hash: Digest,
     /// The revision before the present one.
@@ -68,10 +73,14 @@ impl Desk {
         let mut desk = Self::read(store, signer, key)?;
         // One that was kept and never published has nothing to undo.
         if desk.trial()?.is_some_and(|(revision, _)| revision > desk.number) {
-            desk.store.end_trial()?;
+            desk.store.forget_trial()?;
         }
         desk.open_rollout()?;
-        desk.store.note("center", "started", &format!("revision {}", desk.number))?;
+        match desk.store.note("center", "started", &format!("revision {}", desk.number)) {
+            // It serves hosts without, too.
+            Err(StoreError::Log(error)) => tracing::warn!(%error, "the log does not say that this center has started"),
+            noted => noted?,
+        }
         Ok(desk)
     }
 
@@ -84,6 +93,7 @@ impl Desk {
             rules: Rules::default(),
             rollout: None,
             told: Vec::new(),
+            asked: None,
             number: 0,
             hash: Digest::default(),
             before: Known::default(),
@@ -92,6 +102,7 @@ impl Desk {
             deliveries: Deliveries::default(),
         };
         let mut desk = empty();
+        let basis = desk.store.others()?;
         desk.begin_at_snapshot()?;
         if let Err(error) = desk.catch_up() {
             anyhow::ensure!(desk.deliveries.latest().is_some(), error);
@@ -104,6 +115,7 @@ impl Desk {
             desk.catch_up()?;
         }
         desk.index = Index::of(&desk.content);
+        desk.store.plan_on(basis);
         Ok(desk)
     }
 
@@ -298,6 +310,8 @@ impl Desk {
         }
         let approved = |by: &Approval| Along::Approved { proposal: by.proposal, who: by.who.clone() };
         along.extend(by.approval.as_ref().map(approved));
+        let answered = self.asked.as_ref().map(|asked| asked.row(Done::Published(self.number + 1, &delta.put)));
+        along.extend(answered.map(|row| Along::Answered(Box::new(row))));
         match self.keep(&delta, by, now, (what, detail, &along)) {
             Ok(signed) => {
                 self.before = self.known();

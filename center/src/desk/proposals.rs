@@ -13,7 +13,7 @@ use enforcer_policy::revision::{Content, Delta};
 use serde::{Deserialize, Serialize};
 
 use super::change::Change;
-use super::{Approval, Course, Desk, DeskError, HostNow, Signature};
+use super::{Approval, Course, Desk, DeskError, Done, HostNow, Signature};
 use crate::clock;
 use crate::rules::{Class, Manner, Rules};
 use crate::store::ProposalRow;
@@ -153,14 +153,14 @@ impl Desk {
             return Ok(());
         }
         let classes: Vec<Class> = classes.into_iter().collect();
-        let proposal = self.propose(way, classes, cuts_off, delta, by, detail)?;
+        let proposal = self.propose(way, &classes, cuts_off, delta, by, detail)?;
         Err(DeskError::Proposed(Box::new(proposal)))
     }
 
     fn propose(
         &mut self,
         way: &Way,
-        classes: Vec<Class>,
+        classes: &[Class],
         forced: bool,
         delta: &Delta,
         by: &Signature,
@@ -186,10 +186,24 @@ impl Desk {
             forward,
             before,
         };
-        let id = self.store.propose(&row).map_err(anyhow::Error::from)?;
-        let ProposalRow { author, comment, detail, revision, until, .. } = row;
+        let made = |id| Proposal {
+            id,
+            author: row.author.clone(),
+            comment: row.comment.clone(),
+            way: way.clone(),
+            classes: classes.to_vec(),
+            detail: row.detail.clone(),
+            revision: row.revision,
+            created,
+            until: row.until,
+            stale: None,
+        };
+        let answer = |id| self.asked.as_ref().map(|asked| asked.row(Done::Proposed(&made(id))));
+        let id = self.store.propose_and(&row, answer).map_err(anyhow::Error::from)?;
+        let proposal = made(id);
+        let Proposal { author, detail, .. } = &proposal;
         self.tell("proposed", "medium", format!("proposal {id} of {author} waits for a second person: {detail}"));
-        Ok(Proposal { id, author, comment, way: way.clone(), classes, detail, revision, created, until, stale: None })
+        Ok(proposal)
     }
 
     fn carry_out(

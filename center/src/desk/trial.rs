@@ -53,13 +53,9 @@ impl Desk {
         let (confirm, undo) = (pack(&content.delta_to(wanted))?, pack(&content.delta_to(&before))?);
         let (who, approver) = (by.author.clone(), by.approval.as_ref().map(|approval| approval.who.clone()));
         let row = TrialRow { revision: self.number + 1, until, confirm, undo, who, approver };
-        // Kept first: a trial without its end would be for ever.
-        self.store.keep_trial(&row).context("the trial")?;
-        let published = self.publish(delta, by, "policy on trial", &format!("until {}", until.0));
-        if let Err(error) = published {
-            self.store.end_trial().context("the trial")?;
-            return Err(error);
-        }
+        // Together: a trial without its end would be for ever.
+        let along = vec![Along::BeginsTrial(Box::new(row))];
+        self.publish_and(delta, by, "policy on trial", &format!("until {}", until.0), along)?;
         Ok(plan)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! In: events of hosts that are acts, at least once. Out: one audit entry for each. Never here: other events.
 use enforcer_policy::{Event, EventKind};
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::params;
 
 use super::{Store, StoreError, audit, number, stored};
 
@@ -13,18 +13,18 @@ impl Store {
         let Some(last) = acts().map(|act| act.sequence).max() else { return Ok(()) };
         self.write(|transaction| {
             let query = "SELECT last FROM reported WHERE host = ? AND spool = ?";
-            let known = transaction.query_row(query, [host, spool], |row| number(row, 0)).optional()?.unwrap_or(0);
+            let known = transaction.one(query, params![host, spool], |row| number(row, 0))?.unwrap_or(0);
             for act in acts().filter(|act| act.sequence > known) {
                 let who = act.who.as_deref().unwrap_or("somebody");
                 let detail = format!("{who}: {}: {} (event {spool}/{})", act.what, act.message, act.sequence);
                 audit::append(transaction, host, "done on the host", &detail)?;
             }
-            transaction.execute(
+            let wrote = transaction.execute(
                 "INSERT INTO reported (host, spool, last) VALUES (?, ?, ?) \
                  ON CONFLICT (host, spool) DO UPDATE SET last = max(last, excluded.last)",
                 params![host, spool, stored(last)?],
-            )?;
-            Ok(())
+            );
+            wrote.map(drop)
         })
     }
 }

@@ -3,10 +3,10 @@
 //! In: who did what. Out: entries in order; the first one that does not follow from its past. Never here: secrets.
 use enforcer_policy::Moment;
 use enforcer_policy::revision::Digest;
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, moment, number, stored};
+use super::{Store, StoreError, Writing, moment, number, stored};
 use crate::clock;
 
 /// One entry.
@@ -45,10 +45,9 @@ impl AuditEntry {
 }
 
 /// Adds an entry, as part of what it tells of.
-pub(super) fn append(transaction: &Transaction<'_>, who: &str, what: &str, detail: &str) -> Result<(), StoreError> {
+pub(super) fn append(transaction: &Writing<'_>, who: &str, what: &str, detail: &str) -> Result<(), StoreError> {
     let query = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
-    let mut statement = transaction.prepare_cached(query)?;
-    let last = statement.query_row([], |row| Ok((number(row, 0)?, row.get::<_, [u8; 32]>(1)?))).optional()?;
+    let last = transaction.one(query, &[], |row| Ok((number(row, 0)?, row.get::<_, [u8; 32]>(1)?)))?;
     let (last, before) = last.map_or_else(|| (0, Digest::default()), |(number, hash)| (number, Digest(hash)));
     let (who, what, detail) = (who.to_owned(), what.to_owned(), detail.to_owned());
     let mut entry = AuditEntry { number: last + 1, time: clock::now(), who, what, detail, hash: before };
@@ -56,8 +55,7 @@ pub(super) fn append(transaction: &Transaction<'_>, who: &str, what: &str, detai
     let AuditEntry { number, time, who, what, detail, hash } = &entry;
     let query = "INSERT INTO audit (number, time, who, what, detail, hash) VALUES (?, ?, ?, ?, ?, ?)";
     let values = params![stored(*number)?, stored(time.0)?, who, what, detail, hash.0];
-    transaction.prepare_cached(query)?.execute(values)?;
-    Ok(())
+    transaction.execute(query, values).map(drop)
 }
 
 impl Store {

@@ -3,10 +3,10 @@
 //! In: enrolments and acknowledgements. Out: the hosts. Never here: whether a host does what it should (see `api/hosts.rs`).
 use enforcer_policy::Moment;
 use enforcer_policy::revision::Digest;
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Enrolment, Store, StoreError, audit, moment, number, stored};
+use super::{Enrolment, Store, StoreError, Writing, audit, moment, number, stored};
 use crate::clock;
 
 /// A host that has enrolled.
@@ -128,7 +128,7 @@ impl Store {
     /// Makes a host of an invitation, which is then used up. False when somebody was faster.
     pub fn enrol(&mut self, id: &str, host: &Enrolment, fingerprint: &str) -> Result<bool, StoreError> {
         self.write(|transaction| {
-            if transaction.execute("UPDATE enrolments SET used = 1 WHERE id = ? AND used = 0", [id])? == 0 {
+            if transaction.execute("UPDATE enrolments SET used = 1 WHERE id = ? AND used = 0", params![id])? == 0 {
                 return Ok(false);
             }
             transaction.execute(
@@ -145,7 +145,7 @@ impl Store {
     /// A renewed certificate. The old one counts until the new one is first seen: the host may never get it.
     pub fn renew(&mut self, name: &str, fingerprint: &str) -> Result<(), StoreError> {
         self.write(|transaction| {
-            transaction.execute("UPDATE hosts SET next = ? WHERE name = ?", [fingerprint, name])?;
+            transaction.execute("UPDATE hosts SET next = ? WHERE name = ?", params![fingerprint, name])?;
             audit::append(transaction, name, "certificate renewed", fingerprint)
         })
     }
@@ -168,7 +168,8 @@ impl Store {
     /// Ends a host's access; what it enforces stays. False when there is none.
     pub fn revoke_host(&mut self, name: &str, who: &str) -> Result<bool, StoreError> {
         self.write(|transaction| {
-            let ended = transaction.execute("UPDATE hosts SET revoked = 1 WHERE name = ? AND revoked = 0", [name])?;
+            let ended =
+                transaction.execute("UPDATE hosts SET revoked = 1 WHERE name = ? AND revoked = 0", params![name])?;
             if ended > 0 {
                 audit::append(transaction, who, "host revoked", name)?;
             }
@@ -183,14 +184,14 @@ impl Store {
 }
 
 impl Said {
-    fn keep(&self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    fn keep(&self, transaction: &Writing<'_>) -> Result<(), StoreError> {
         let Self { host, certificate, ack } = self;
         let text = serde_json::to_string(ack).map_err(|_unwritable| StoreError::Meaningless("an acknowledgement"))?;
         let before = said_before(transaction, host)?;
-        let mut statement = transaction.prepare_cached("UPDATE hosts SET ack = ?, seen = ? WHERE name = ?")?;
-        statement.execute(params![text, stored(clock::now().0)?, host])?;
+        let query = "UPDATE hosts SET ack = ?, seen = ? WHERE name = ?";
+        transaction.execute(query, params![text, stored(clock::now().0)?, host])?;
         let query = "UPDATE hosts SET fingerprint = next, next = NULL WHERE name = ? AND next = ?";
-        transaction.prepare_cached(query)?.execute([host, certificate])?;
+        transaction.execute(query, params![host, certificate])?;
         if before.as_ref().is_none_or(|before| before.number != ack.number || before.held != ack.held) {
             let (number, held) = (ack.number, &ack.held);
             let detail = format!("revision {number}: {} decisions held, digest {}", held.decisions, held.digest);
@@ -205,9 +206,9 @@ impl Said {
     }
 }
 
-fn said_before(transaction: &Transaction<'_>, host: &str) -> Result<Option<Ack>, StoreError> {
-    let mut statement = transaction.prepare_cached("SELECT ack FROM hosts WHERE name = ?")?;
-    let text: Option<Option<String>> = statement.query_row([host], |row| row.get(0)).optional()?;
+fn said_before(transaction: &Writing<'_>, host: &str) -> Result<Option<Ack>, StoreError> {
+    let query = "SELECT ack FROM hosts WHERE name = ?";
+    let text: Option<Option<String>> = transaction.one(query, params![host], |row| row.get(0))?;
     Ok(text.flatten().and_then(|text| serde_json::from_str(&text).ok()))
 }
 

@@ -2,6 +2,9 @@
 //!
 //! In: values of the center. Out: rows, durable when a call returns. Never here: what they mean. Several processes may hold the
 //! file (the command line beside the running center): every writing call is one immediate transaction.
+//!
+//! Where several centers share a store, each has such a file, and follows one log (`shared`): a transaction is a record there before it is
+//! committed here.
 mod acts;
 mod audit;
 mod events;
@@ -10,26 +13,32 @@ mod proposals;
 mod replies;
 mod revisions;
 mod rollout;
+mod shared;
 mod snapshot;
 mod tokens;
 mod trial;
+mod writing;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use enforcer_policy::Moment;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::log::{Log, LogError};
 
 pub use audit::{AuditEntry, Broken};
 pub use events::{Batch, EventStore, KeptEvent, MOST as MOST_EVENTS, Wanted, gap};
 pub use hosts::{Ack, Held, Host, Said, Skipped, Traffic};
 pub use proposals::ProposalRow;
+pub use replies::ReplyRow;
 pub use revisions::{Along, Row};
 pub use rollout::RolloutRow;
 pub use snapshot::{SnapshotFile, SnapshotRow};
 pub use tokens::{Enrolment, Role, Token};
 pub use trial::TrialRow;
+use writing::Writing;
 
 /// A change, packed, and its bytes when it is unpacked.
 pub type Packed = (Vec<u8>, usize);
@@ -59,6 +68,12 @@ pub enum StoreError {
         /// Of this program.
         ours: i64,
     },
+    /// The log that it shares with other replicas says no.
+    #[error("{0}")]
+    Log(#[from] LogError),
+    /// Another replica has changed the policy meanwhile: what was planned must be planned anew.
+    #[error("another center has changed the policy meanwhile")]
+    Overtaken,
 }
 
 /// The store.
@@ -67,35 +82,70 @@ pub struct Store {
     path: PathBuf,
     /// Who writes. SQLite itself has writers ask again after a while, and none knows when its turn comes.
     pen: Arc<Mutex<()>>,
+    log: Option<Arc<Log>>,
+    /// What of others is known to whoever plans changes of policy with this; none for those who do not.
+    basis: Option<u64>,
 }
 
 impl Store {
     /// Opens the file; makes it when it is not there.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let store = Self::file(path)?;
+        match store.follows()? {
+            Some(name) => Err(LogError::Needed(name).into()),
+            None => Ok(store),
+        }
+    }
+
+    fn file(path: &Path) -> Result<Self, StoreError> {
         let connection = connection(path)?;
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let missing = usize::try_from(found).ok().and_then(|found| STEPS.get(found..));
         let missing =
             missing.ok_or(StoreError::Version { found, ours: i64::try_from(STEPS.len()).unwrap_or(i64::MAX) })?;
         connection.execute_batch(&missing.concat())?;
-        Ok(Self { connection, path: path.to_owned(), pen: Arc::default() })
+        Ok(Self { connection, path: path.to_owned(), pen: Arc::default(), log: None, basis: None })
     }
 
     /// Another connection to the same file, for whoever must not wait until this one is free. Both write in turns.
     pub fn beside(&self) -> Result<Self, StoreError> {
-        Ok(Self { connection: connection(&self.path)?, path: self.path.clone(), pen: Arc::clone(&self.pen) })
+        let (pen, log) = (Arc::clone(&self.pen), self.log.clone());
+        Ok(Self { connection: connection(&self.path)?, path: self.path.clone(), pen, log, basis: None })
     }
 
     /// One transaction, begun as a writer so that nothing it has read changes before it writes.
-    fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn write<T>(&mut self, work: impl Fn(&Writing<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.write_as(Kind::Other, work)
+    }
+
+    /// The same, of what policy depends on: others who plan changes must know of it.
+    fn write_policy<T>(&mut self, work: impl Fn(&Writing<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.write_as(Kind::Policy, work)
+    }
+
+    fn write_as<T>(
+        &mut self,
+        kind: Kind,
+        work: impl Fn(&Writing<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let pen = Arc::clone(&self.pen);
         // Who panicked has written all or nothing.
         let _held = pen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(log) = self.log.clone() {
+            return self.write_shared(&log, kind, work);
+        }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let value = work(&transaction)?;
+        let value = work(&Writing::alone(&transaction))?;
         transaction.commit()?;
         Ok(value)
     }
+}
+
+/// What a transaction is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Policy,
+    Other,
 }
 
 fn connection(path: &Path) -> Result<Connection, StoreError> {
@@ -122,13 +172,14 @@ fn moment(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Moment> {
 
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What each version brought: the first one its tables, each later one what came with it.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("trials.sql"),
     include_str!("reported.sql"),
     include_str!("found.sql"),
     include_str!("proposals.sql"),
     include_str!("rollout.sql"),
+    include_str!("log.sql"),
 ];
 
 #[cfg(test)]

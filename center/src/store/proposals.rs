@@ -2,9 +2,9 @@
 //!
 //! In: proposals. Out: those that are open. Never here: who may approve one, what is in it.
 use enforcer_policy::Moment;
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, params};
 
-use super::{Packed, Store, StoreError, audit, moment, number, stored};
+use super::{Packed, ReplyRow, Store, StoreError, Writing, audit, moment, number, stored};
 use crate::clock;
 
 /// A change that waits.
@@ -41,7 +41,16 @@ pub struct ProposalRow {
 impl Store {
     /// Adds one, with its audit entry; gives its number.
     pub fn propose(&mut self, row: &ProposalRow) -> Result<u64, StoreError> {
-        self.write(|transaction| {
+        self.propose_and(row, |_number| None)
+    }
+
+    /// The same, together with the answer to whoever asked for it.
+    pub fn propose_and(
+        &mut self,
+        row: &ProposalRow,
+        answer: impl Fn(u64) -> Option<ReplyRow>,
+    ) -> Result<u64, StoreError> {
+        self.write_policy(|transaction| {
             let query = "INSERT INTO proposals (author, token, comment, kind, classes, detail, forced, revision, created, \
                  until, forward, forward_plain, before, before_plain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
             let (revision, created, until) = (stored(row.revision)?, stored(row.created.0)?, stored(row.until.0)?);
@@ -53,8 +62,11 @@ impl Store {
                     created, until, row.forward.0, plain.0, row.before.0, plain.1
                 ],
             )?;
-            let id = u64::try_from(transaction.last_insert_rowid()).unwrap_or(0);
+            let id = u64::try_from(transaction.last_row()).unwrap_or(0);
             audit::append(transaction, &row.author, "proposed", &format!("proposal {id}: {}", row.detail))?;
+            if let Some(reply) = answer(id) {
+                reply.keep(transaction)?;
+            }
             Ok(id)
         })
     }
@@ -86,7 +98,7 @@ impl Store {
         let over: Vec<u64> = statement.query_map([now], |row| number(row, 0))?.collect::<Result<_, _>>()?;
         drop(statement);
         if !over.is_empty() {
-            self.write(|transaction| {
+            self.write_policy(|transaction| {
                 let lapse =
                     |id| close(transaction, id, "center", "proposal lapsed", "nobody approved it in time").map(drop);
                 over.iter().copied().try_for_each(lapse)
@@ -97,19 +109,19 @@ impl Store {
 
     /// It is not to be; false when there is none.
     pub fn reject(&mut self, id: u64, who: &str, detail: &str) -> Result<bool, StoreError> {
-        self.write(|transaction| close(transaction, id, who, "proposal rejected", detail))
+        self.write_policy(|transaction| close(transaction, id, who, "proposal rejected", detail))
     }
 }
 
 /// It is no longer open; whether it was.
 pub(super) fn close(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     id: u64,
     who: &str,
     what: &str,
     detail: &str,
 ) -> Result<bool, StoreError> {
-    let closed = transaction.execute("DELETE FROM proposals WHERE id = ?", [stored(id)?])? > 0;
+    let closed = transaction.execute("DELETE FROM proposals WHERE id = ?", params![stored(id)?])? > 0;
     if closed {
         audit::append(transaction, who, what, &format!("proposal {id}: {detail}"))?;
     }

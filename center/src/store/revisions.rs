@@ -1,9 +1,9 @@
 //! Revisions.
 //!
 //! In: signed heads and packed deltas. Out: the same bytes. Never here: what is in them.
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, params};
 
-use super::{RolloutRow, Store, StoreError, audit, number, proposals, stored};
+use super::{ReplyRow, RolloutRow, Store, StoreError, TrialRow, Writing, audit, number, proposals, stored};
 
 /// A revision as it is kept.
 pub struct Row {
@@ -27,6 +27,19 @@ pub enum Along {
         /// Who stands for it.
         who: String,
     },
+    /// Somebody has done more than this.
+    Noted {
+        /// Who.
+        who: String,
+        /// What, one word of the audit log's list.
+        what: &'static str,
+        /// About what.
+        detail: String,
+    },
+    /// The answer to the request that asked for it.
+    Answered(Box<ReplyRow>),
+    /// It is on trial.
+    BeginsTrial(Box<TrialRow>),
     /// The trial is over.
     EndsTrial,
     /// A rollout is at this.
@@ -34,13 +47,16 @@ pub enum Along {
 }
 
 impl Along {
-    fn happen(&self, transaction: &Transaction<'_>, revision: u64) -> Result<(), StoreError> {
+    pub(super) fn happen(&self, transaction: &Writing<'_>, revision: u64) -> Result<(), StoreError> {
         match self {
             Self::Approved { proposal, who } => {
                 let detail = format!("it is revision {revision}");
                 proposals::close(transaction, *proposal, who, "proposal approved", &detail)?;
             }
-            Self::EndsTrial => drop(transaction.execute("DELETE FROM trial", [])?),
+            Self::Noted { who, what, detail } => audit::append(transaction, who, what, detail)?,
+            Self::Answered(row) => row.keep(transaction)?,
+            Self::BeginsTrial(row) => row.keep(transaction)?,
+            Self::EndsTrial => drop(transaction.execute("DELETE FROM trial", &[])?),
             Self::Rollout(row) => row.keep(transaction)?,
         }
         Ok(())
@@ -57,7 +73,7 @@ impl Store {
         detail: &str,
         along: &[Along],
     ) -> Result<(), StoreError> {
-        self.write(|transaction| {
+        self.write_policy(|transaction| {
             transaction.execute(
                 "INSERT INTO revisions (number, head, delta, plain) VALUES (?, ?, ?, ?)",
                 params![stored(row.number)?, row.head, row.delta, stored(row.plain as u64)?],

@@ -1,9 +1,9 @@
 //! The one rollout.
 //!
 //! In: its state, and the change that it brings. Out: the same. Never here: what they mean.
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, params};
 
-use super::{Packed, Store, StoreError, number, stored};
+use super::{Along, Packed, Store, StoreError, Writing, audit, number, stored};
 
 /// A rollout that is on, or the last one.
 #[derive(Clone, Debug)]
@@ -17,17 +17,24 @@ pub struct RolloutRow {
 }
 
 impl Store {
-    /// As it is now.
-    pub fn keep_rollout(&mut self, row: &RolloutRow) -> Result<(), StoreError> {
-        self.write(|transaction| row.keep(transaction))
+    /// It is over, with this audit entry of the center, and what goes along with it.
+    pub fn end_rollout(
+        &mut self,
+        row: &RolloutRow,
+        along: &[Along],
+        what: &str,
+        detail: &str,
+    ) -> Result<(), StoreError> {
+        self.write_policy(|transaction| {
+            along.iter().try_for_each(|one| one.happen(transaction, 0))?;
+            audit::append(transaction, "center", what, detail)?;
+            row.keep(transaction)
+        })
     }
 
     /// Its state alone.
     pub fn keep_rollout_state(&mut self, state: &str) -> Result<(), StoreError> {
-        self.write(|transaction| {
-            transaction.execute("UPDATE rollout SET state = ?", [state])?;
-            Ok(())
-        })
+        self.write_policy(|transaction| transaction.execute("UPDATE rollout SET state = ?", params![state]).map(drop))
     }
 
     /// The one that is on, or the last one.
@@ -43,11 +50,11 @@ impl Store {
 }
 
 impl RolloutRow {
-    pub(super) fn keep(&self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    pub(super) fn keep(&self, transaction: &Writing<'_>) -> Result<(), StoreError> {
         let query = "INSERT OR REPLACE INTO rollout (one, state, forward, forward_plain, before, before_plain) \
              VALUES (1, ?, ?, ?, ?, ?)";
         let plain = (stored(self.forward.1 as u64)?, stored(self.before.1 as u64)?);
-        transaction.execute(query, params![self.state, self.forward.0, plain.0, self.before.0, plain.1])?;
-        Ok(())
+        let values = params![self.state, self.forward.0, plain.0, self.before.0, plain.1];
+        transaction.execute(query, values).map(drop)
     }
 }

@@ -63,9 +63,11 @@ fn a_trial_ends_with_its_revision_or_not_at_all() {
     let row = |number| Row { number, head: vec![1], delta: vec![2], plain: 1 };
     let (confirm, undo, who) = ((vec![1], 1), (vec![2], 1), "ada".to_owned());
     let trial = TrialRow { revision: 1, until: Moment(5), confirm, undo, who, approver: None };
-    store.publish(&row(1), "ada", "policy on trial", "1", &[]).unwrap();
-    store.keep_trial(&trial).unwrap();
-    assert!(store.keep_trial(&trial).is_err(), "one at a time");
+    let begins = [Along::BeginsTrial(Box::new(trial))];
+    assert!(store.publish(&Row { plain: usize::MAX, ..row(1) }, "ada", "policy on trial", "1", &begins).is_err());
+    assert!(store.trial().unwrap().is_none(), "nothing was published, so none is on");
+    store.publish(&row(1), "ada", "policy on trial", "1", &begins).unwrap();
+    assert!(store.publish(&row(2), "ada", "policy on trial", "2", &begins).is_err(), "one at a time");
     assert!(store.publish(&row(1), "ada", "trial confirmed", "1", &[Along::EndsTrial]).is_err());
     assert_eq!(store.trial().unwrap().map(|row| row.revision), Some(1), "nothing was published, so it is on");
     store.publish(&row(2), "ada", "trial confirmed", "2", &[Along::EndsTrial]).unwrap();

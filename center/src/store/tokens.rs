@@ -119,7 +119,8 @@ impl Store {
     /// Ends a token; false when there is none.
     pub fn revoke_token(&mut self, id: &str, who: &str) -> Result<bool, StoreError> {
         self.write(|transaction| {
-            let ended = transaction.execute("UPDATE tokens SET revoked = 1 WHERE id = ? AND revoked = 0", [id])?;
+            let ended =
+                transaction.execute("UPDATE tokens SET revoked = 1 WHERE id = ? AND revoked = 0", params![id])?;
             if ended > 0 {
                 audit::append(transaction, who, "token revoked", id)?;
             }

@@ -4,9 +4,10 @@
 use enforcer_policy::Moment;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Packed, Store, StoreError, moment, number, stored};
+use super::{Packed, Store, StoreError, Writing, moment, number, stored};
 
 /// A policy on trial.
+#[derive(Clone, Debug)]
 pub struct TrialRow {
     /// The revision that began it.
     pub revision: u64,
@@ -23,19 +24,6 @@ pub struct TrialRow {
 }
 
 impl Store {
-    /// Begins one; there must be none.
-    pub fn keep_trial(&mut self, row: &TrialRow) -> Result<(), StoreError> {
-        let query = "INSERT INTO trial (one, revision, until, confirm, confirm_plain, undo, undo_plain, who, approver) \
-             VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let (revision, until) = (stored(row.revision)?, stored(row.until.0)?);
-        let plain = (stored(row.confirm.1 as u64)?, stored(row.undo.1 as u64)?);
-        let values = params![revision, until, row.confirm.0, plain.0, row.undo.0, plain.1, row.who, row.approver];
-        self.write(|transaction| {
-            transaction.execute(query, values)?;
-            Ok(())
-        })
-    }
-
     /// The one that is on.
     pub fn trial(&self) -> Result<Option<TrialRow>, StoreError> {
         let query = "SELECT revision, until, confirm, confirm_plain, undo, undo_plain, who, approver FROM trial";
@@ -54,11 +42,21 @@ impl Store {
         Ok(row.optional()?)
     }
 
-    /// It is over.
-    pub fn end_trial(&mut self) -> Result<(), StoreError> {
-        self.write(|transaction| {
-            transaction.execute("DELETE FROM trial", [])?;
-            Ok(())
-        })
+    /// One that was never published is none.
+    pub fn forget_trial(&mut self) -> Result<(), StoreError> {
+        self.write_policy(|transaction| transaction.execute("DELETE FROM trial", &[]).map(drop))
+    }
+}
+
+impl TrialRow {
+    /// Begins it; there must be none.
+    pub(super) fn keep(&self, transaction: &Writing<'_>) -> Result<(), StoreError> {
+        let query = "INSERT INTO trial (one, revision, until, confirm, confirm_plain, undo, undo_plain, who, approver) \
+             VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let Self { confirm, undo, who, approver, .. } = self;
+        let (revision, until) = (stored(self.revision)?, stored(self.until.0)?);
+        let plain = (stored(confirm.1 as u64)?, stored(undo.1 as u64)?);
+        let values = params![revision, until, confirm.0, plain.0, undo.0, plain.1, who, approver];
+        transaction.execute(query, values).map(drop)
     }
 }

@@ -67,7 +67,7 @@ impl Desk {
         let (author, comment) = (by.author.clone(), by.comment.clone());
         let state =
             Rollout { course, author, approver, comment, begun: now, phase: Phase::Baking, waits, waves: Vec::new() };
-        self.next_stage(Rolling { state, change: Arc::new(change) }, hosts, by)?;
+        self.next_stage(Rolling { state, change: Arc::new(change) }, hosts, by, Vec::new())?;
         Ok(plan)
     }
 
@@ -92,7 +92,7 @@ impl Desk {
         let before = rolling.written()?;
         rolling.state.hear(hosts);
         match judge(&rolling.state, hosts, clock::now(), opened) {
-            Verdict::Promote => return self.go_on(rolling, hosts),
+            Verdict::Promote => return self.go_on(rolling, hosts, Vec::new()),
             Verdict::Stop(why) => return self.take_back(rolling, &why, &Signature::center(why.clone())).map(drop),
             Verdict::Hold(why) => rolling.state.phase = Phase::Held(why),
             Verdict::Wait => rolling.state.phase = Phase::Baking,
@@ -109,9 +109,9 @@ impl Desk {
     pub fn promote(&mut self, hosts: &[HostNow], by: &Signature) -> Result<u64, DeskError> {
         let mut rolling = self.rolling().ok_or_else(none_is_on)?;
         rolling.state.hear(hosts);
-        let stage = rolling.state.stage().to_owned();
-        self.store.note(&by.author, "rollout promoted", &format!("past stage {stage}")).context("the audit log")?;
-        self.go_on(rolling, hosts)?;
+        let detail = format!("past stage {}", rolling.state.stage());
+        let noted = Along::Noted { who: by.author.clone(), what: "rollout promoted", detail };
+        self.go_on(rolling, hosts, vec![noted])?;
         Ok(self.number)
     }
 
@@ -136,32 +136,38 @@ impl Desk {
         Some(Rolling { state: rolling.state.clone(), change: Arc::clone(&rolling.change) })
     }
 
-    fn go_on(&mut self, rolling: Rolling, hosts: &[HostNow]) -> Result<(), DeskError> {
+    fn go_on(&mut self, rolling: Rolling, hosts: &[HostNow], along: Vec<Along>) -> Result<(), DeskError> {
         if rolling.state.waves.len() < rolling.state.course.stages.len() {
             let by = rolling.state.signature();
-            return self.next_stage(rolling, hosts, &by);
+            return self.next_stage(rolling, hosts, &by, along);
         }
-        let state = Rollout { phase: Phase::Finished, ..rolling.state };
-        self.store.note("center", "rollout finished", &format!("of {}", state.author)).context("the audit log")?;
+        let rolling = Rolling { state: Rollout { phase: Phase::Finished, ..rolling.state }, change: Arc::default() };
+        let author = &rolling.state.author;
+        let kept = self.store.end_rollout(&rolling.row()?, &along, "rollout finished", &format!("of {author}"));
+        kept.context("the rollout")?;
         self.tell(
             "rollout_finished",
             "low",
-            format!("the policy of {} is on all hosts, and every wave was well", state.author),
+            format!("the policy of {author} is on all hosts, and every wave was well"),
         );
-        let rolling = Rolling { state, change: Arc::default() };
-        self.store.keep_rollout(&rolling.row()?).context("the rollout")?;
         self.rollout = Some(rolling);
         Ok(())
     }
 
-    fn next_stage(&mut self, mut rolling: Rolling, hosts: &[HostNow], by: &Signature) -> Result<(), DeskError> {
+    fn next_stage(
+        &mut self,
+        mut rolling: Rolling,
+        hosts: &[HostNow],
+        by: &Signature,
+        along: Vec<Along>,
+    ) -> Result<(), DeskError> {
         let now = clock::now();
         let at = rolling.state.waves.len();
         let delta = Staging::new(&rolling.change, &rolling.state.course.stages).forward(at, self.present(now));
         rolling.state.begin_wave(self.number + 1, hosts, now);
         let (stage, of) = (rolling.state.stage().to_owned(), rolling.state.course.stages.len());
         let detail = format!("stage {} of {of}, {stage}: {} decisions", at + 1, delta.put.len());
-        self.publish_rollout(delta, rolling, by, "rollout stage", &detail)?;
+        self.publish_rollout((delta, along), rolling, by, "rollout stage", &detail)?;
         self.tell("rollout_stage", "low", format!("stage {} of {of}, {stage}, is out", at + 1));
         Ok(())
     }
@@ -171,7 +177,8 @@ impl Desk {
         let delta = Staging::new(&rolling.change, &rolling.state.course.stages).back(at, self.present(clock::now()));
         let detail = format!("at stage {}: {why}", rolling.state.stage());
         let state = Rollout { phase: Phase::Stopped(why.to_owned()), ..rolling.state };
-        self.publish_rollout(delta, Rolling { state, change: Arc::default() }, by, "rollout undone", &detail)?;
+        let rolling = Rolling { state, change: Arc::default() };
+        self.publish_rollout((delta, Vec::new()), rolling, by, "rollout undone", &detail)?;
         self.tell("rollout_stopped", "high", format!("{detail}; the policy before it is back"));
         Ok(self.number)
     }
@@ -179,13 +186,13 @@ impl Desk {
     /// A revision, and the state that goes with it.
     fn publish_rollout(
         &mut self,
-        delta: Delta,
+        (delta, mut along): (Delta, Vec<Along>),
         rolling: Rolling,
         by: &Signature,
         what: &str,
         detail: &str,
     ) -> Result<(), DeskError> {
-        let along = vec![Along::Rollout(Box::new(rolling.row()?))];
+        along.push(Along::Rollout(Box::new(rolling.row()?)));
         self.publish_and(delta, by, what, detail, along)?;
         self.rollout = Some(rolling);
         Ok(())

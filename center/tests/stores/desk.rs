@@ -1,30 +1,26 @@
-//! The desk on a real store: what it publishes is what a host accepts, also after a restart and from far behind.
+//! The desk on a store of either kind: what it publishes is what a host accepts, also after a restart and from far behind.
 //!
 //! In: orders. Out: deliveries, verified by a replica. Never here: HTTP.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: what cannot be done fails them")]
-
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use enforcer_center::desk::{Desk, DeskError, Signature, take_snapshot};
-use enforcer_center::store::Store;
 use enforcer_common::SipKey;
 use enforcer_policy::document::Document;
 use enforcer_policy::plan::Guard;
-use enforcer_policy::revision::{Flaw, Replica, Signer, Verifier};
+use enforcer_policy::revision::{Replica, Signer, Verifier};
 use enforcer_policy::{Action, Moment, Note, Order, Origin, Scope, Subject, parse_prefix};
 
-fn desk(folder: &Path) -> Desk {
-    let store = Store::open(&folder.join("center.db")).unwrap();
-    Desk::open(store, Signer::from_seed(&[7; 32]), SipKey([1, 2])).unwrap()
+pub(crate) fn desk(folder: &Path) -> Desk {
+    Desk::open(crate::store_in(folder), Signer::from_seed(&[7; 32]), SipKey([1, 2])).unwrap()
 }
 
-fn replica(desk: &Desk) -> Replica {
+pub(crate) fn replica(desk: &Desk) -> Replica {
     Replica::new(Verifier::parse(&desk.public()).unwrap())
 }
 
-fn by() -> Signature {
+pub(crate) fn by() -> Signature {
     person("ada", "00000001")
 }
 
@@ -32,7 +28,7 @@ fn person(name: &str, token: &str) -> Signature {
     Signature { author: name.to_owned(), token: token.to_owned(), approval: None, comment: "test".to_owned() }
 }
 
-fn block(address: &str, seconds: u64) -> (Order, Vec<String>) {
+pub(crate) fn block(address: &str, seconds: u64) -> (Order, Vec<String>) {
     let now = enforcer_center::clock::now();
     let note = Note { reason: String::new(), origin: Origin::Center, approved_by: "ada".to_owned(), created: now };
     let order = Order {
@@ -48,7 +44,7 @@ fn block(address: &str, seconds: u64) -> (Order, Vec<String>) {
     (order, Vec::new())
 }
 
-fn accept(replica: &mut Replica, desk: &mut Desk) {
+pub(crate) fn accept(replica: &mut Replica, desk: &mut Desk) {
     // A snapshot may be of an earlier revision; what came after it is the next delivery.
     while replica.known() != desk.known() {
         let bytes = desk.delivery(replica.known().number, false).unwrap().unwrap();
@@ -94,32 +90,6 @@ fn hosts_follow_over_restarts_and_from_far_behind() {
     accept(&mut new, &mut center);
     assert_eq!(new.content().len(), 179);
     assert!(center.store().verify_audit().unwrap().unwrap().0 > 260);
-}
-
-#[test]
-fn a_center_from_an_older_backup_is_not_believed() {
-    let (folder, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let mut center = desk(folder.path());
-    center.decide(vec![block("192.0.2.1", 60)], &Guard::default(), false, &by()).unwrap();
-    drop(center);
-    std::fs::copy(folder.path().join("center.db"), backup.path().join("center.db")).unwrap();
-    center = desk(folder.path());
-    center.decide(vec![block("192.0.2.2", 60)], &Guard::default(), false, &by()).unwrap();
-    let mut host = replica(&center);
-    accept(&mut host, &mut center);
-
-    let mut restored = desk(backup.path());
-    let refused = |host: &mut Replica, restored: &mut Desk, from| {
-        let bytes = restored.delivery(from, false).unwrap().unwrap();
-        host.accept(&bytes, &[], Some(enforcer_center::clock::now())).unwrap_err()
-    };
-    assert_eq!(refused(&mut host, &mut restored, 0), Flaw::Lower { number: 1, known: 2 });
-    for address in ["192.0.2.3", "192.0.2.4"] {
-        restored.decide(vec![block(address, 60)], &Guard::default(), false, &by()).unwrap();
-    }
-    assert!(!restored.is_ours(host.known()).unwrap());
-    assert_eq!(refused(&mut host, &mut restored, 2), Flaw::Forked { known: 2 });
-    assert_eq!(host.known().number, 2);
 }
 
 #[test]
@@ -173,7 +143,7 @@ fn decisions_whose_end_has_come_leave_with_the_next_change() {
 }
 
 /// Many addresses of one network, from the `first` on.
-fn many(first: u32, count: u32) -> Vec<(Order, Vec<String>)> {
+pub(crate) fn many(first: u32, count: u32) -> Vec<(Order, Vec<String>)> {
     let address = |number: u32| std::net::Ipv4Addr::from(0x0a00_0000 + number).to_string();
     (first..first + count).map(|number| block(&address(number), 3600)).collect()
 }
@@ -229,25 +199,6 @@ fn a_snapshot_is_right_whatever_is_published_while_it_is_taken() {
     accept(&mut replica(&center), &mut center);
     let mut restarted = desk(folder.path());
     assert_eq!(restarted.decisions_digest(), center.decisions_digest());
-}
-
-#[test]
-fn a_snapshot_from_before_an_older_backup_was_restored_is_not_used() {
-    let (folder, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let mut center = desk(folder.path());
-    center.decide(many(0, 10), &Guard::default(), false, &by()).unwrap();
-    drop(center);
-    std::fs::copy(folder.path().join("center.db"), backup.path().join("center.db")).unwrap();
-    let mut center = desk(folder.path());
-    center.decide(many(100, 10), &Guard::default(), false, &by()).unwrap();
-    take_snapshot(&Mutex::new(center)).unwrap();
-    std::fs::copy(folder.path().join("snapshot"), backup.path().join("snapshot")).unwrap();
-    for round in 1..3 {
-        // First a snapshot of a revision that there is not; then one with the number of another.
-        let mut restored = desk(backup.path());
-        assert_eq!(restored.content().len(), 10 * round);
-        restored.decide(many(200 * u32::try_from(round).unwrap(), 10), &Guard::default(), false, &by()).unwrap();
-    }
 }
 
 #[test]

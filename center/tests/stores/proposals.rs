@@ -1,15 +1,13 @@
-//! What needs a second person waits for one: at the desk, on a real store.
+//! What needs a second person waits for one: at the desk, on a store of either kind.
 //!
 //! In: changes under rules. Out: proposals; revisions with two names. Never here: HTTP.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests: what cannot be done fails them")]
-
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use enforcer_center::desk::{Desk, DeskError, Proposal, Signature, Way};
 use enforcer_center::rules::{Class, Rules};
-use enforcer_center::store::{Role, Store};
+use enforcer_center::store::Role;
 use enforcer_common::SipKey;
 use enforcer_policy::document::Document;
 use enforcer_policy::plan::Guard;
@@ -26,8 +24,9 @@ struct Office {
 }
 
 fn open(folder: &Path, rules: &str) -> Desk {
-    let store = Store::open(&folder.join("center.db")).unwrap();
-    Desk::open(store, Signer::from_seed(&[7; 32]), SipKey([1, 2])).unwrap().with_rules(Rules::parse(rules).unwrap())
+    Desk::open(crate::store_in(folder), Signer::from_seed(&[7; 32]), SipKey([1, 2]))
+        .unwrap()
+        .with_rules(Rules::parse(rules).unwrap())
 }
 
 impl Office {

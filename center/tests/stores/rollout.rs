@@ -1,15 +1,13 @@
-//! Stages at the desk, on a real store: each is a revision that hosts accept, its state outlives the center, and it goes back.
+//! Stages at the desk, on a store of either kind: each is a revision that hosts accept, its state outlives the center, and it goes back.
 //!
 //! In: a policy, and what hosts say. Out: revisions. Never here: HTTP.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: what cannot be done fails them")]
-
 use std::path::Path;
 use std::time::Duration;
 
 use enforcer_center::clock;
 use enforcer_center::desk::{Course, Desk, DeskError, HostNow, Signature};
 use enforcer_center::rules::Rules;
-use enforcer_center::store::{Role, Store, Traffic};
+use enforcer_center::store::{Role, Traffic};
 use enforcer_common::SipKey;
 use enforcer_policy::Moment;
 use enforcer_policy::document::Document;
@@ -19,8 +17,7 @@ use enforcer_policy::revision::{Content, Replica, Signer, Verifier};
 const POLICY: &str = "[[decision]]\ndevice = \"stolen\"\naction = \"deny\"\n[[allow]]\nnetwork = \"10.0.0.0/8\"\n";
 
 fn open(folder: &Path) -> Desk {
-    let store = Store::open(&folder.join("center.db")).unwrap();
-    Desk::open(store, Signer::from_seed(&[7; 32]), SipKey([1, 2])).unwrap()
+    Desk::open(crate::store_in(folder), Signer::from_seed(&[7; 32]), SipKey([1, 2])).unwrap()
 }
 
 fn by(name: &str, token: &str) -> Signature {
