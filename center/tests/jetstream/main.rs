@@ -11,6 +11,7 @@
 
 mod center;
 mod cluster;
+mod desks;
 mod outage;
 mod replicas;
 #[path = "../stores/mod.rs"]

@@ -24,7 +24,7 @@ pub(crate) fn by() -> Signature {
     person("ada", "00000001")
 }
 
-fn person(name: &str, token: &str) -> Signature {
+pub(crate) fn person(name: &str, token: &str) -> Signature {
     Signature { author: name.to_owned(), token: token.to_owned(), approval: None, comment: "test".to_owned() }
 }
 
