@@ -1,5 +1,5 @@
-//! The pure room `http` of the kernel programs, for tests and fuzzers on the host. In: bytes as they come over the wire. Out:
-//! what the kernel would find in them. Never here: maps, packets; for the kernel this library is empty.
+//! The pure rooms `http` and `packet` of the kernel programs, for tests and fuzzers on the host. In: bytes as they come over the wire.
+//! Out: what the kernel would find in them. Never here: maps, verdicts; for the kernel this library is empty.
 #![cfg_attr(target_arch = "bpf", no_std)]
 #![cfg_attr(
     not(target_arch = "bpf"),
@@ -15,11 +15,15 @@
 
 #[cfg(not(target_arch = "bpf"))]
 mod http;
+#[cfg(not(target_arch = "bpf"))]
+mod packet;
 
 #[cfg(not(target_arch = "bpf"))]
-pub use host::{Chunks, Found, Scanned, read_chunks, scan_answer_bytes, scan_bytes};
+pub use host::{Chunks, Found, Scanned, read_chunks, read_headers, scan_answer_bytes, scan_bytes};
 #[cfg(not(target_arch = "bpf"))]
 pub use http::Odd;
+#[cfg(not(target_arch = "bpf"))]
+pub use packet::{Network, Ports, TCP, UDP};
 
 #[cfg(not(target_arch = "bpf"))]
 mod host {
@@ -27,6 +31,7 @@ mod host {
     use enforcer_common::{Phase, Place, Reason, SipKey, Watchlist};
 
     use crate::http::{self, Framing, TOKENS, Token, Work};
+    use crate::packet::{self, Network, Ports};
 
     /// A head as the kernel reads it.
     pub struct Scanned {
@@ -64,6 +69,11 @@ mod host {
         work.list = &raw const list;
         let status = http::scan_answer(&mut work)?;
         Ok((status, work.end as usize))
+    }
+
+    /// What the headers of a frame say, up to the ports.
+    pub fn read_headers(frame: &[u8]) -> Result<(Network, Result<Ports, Reason>), Reason> {
+        packet::network(&frame).map(|network| (network, packet::ports(&frame, &network)))
     }
 
     /// Behind the bytes lies what earlier segments left: here it is ends of lines, which would end every head.

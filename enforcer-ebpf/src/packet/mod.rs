@@ -9,7 +9,9 @@ pub use span::Span;
 use span::near;
 pub use span::{Frame, Window};
 
+/// IANA number.
 pub const TCP: u8 = 6;
+/// IANA number.
 pub const UDP: u8 = 17;
 const ICMP6: u8 = 58;
 const ETHERNET: usize = 14;
@@ -21,9 +23,11 @@ const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// What the network header says. Offsets count from the start of the frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Network {
+    /// Who sent it.
     pub source: Address,
     /// The source as registers hold it: what the source tables are asked with.
     pub halves: Halves,
+    /// Who is to get it.
     pub destination: Address,
     /// Where the network header begins.
     pub start: usize,
@@ -42,7 +46,9 @@ pub struct Network {
 /// Ports in host order; zero for protocols that have none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ports {
+    /// The sender's.
     pub source: u16,
+    /// The receiver's.
     pub destination: u16,
 }
 

@@ -25,7 +25,8 @@ pub fn snapshot<D: Borrow<Decision>, A: Borrow<Allowed>>(
     let mut open: BTreeMap<Group, usize> = BTreeMap::new();
     for decision in decisions {
         let decision: &Decision = decision.borrow();
-        let Subject::Ip(prefix) = decision.subject else {
+        // A record of many has no room for a rate.
+        let (Subject::Ip(prefix), None) = (&decision.subject, decision.rate) else {
             records.push(Record::Put(decision.clone()));
             continue;
         };
@@ -34,12 +35,12 @@ pub fn snapshot<D: Borrow<Decision>, A: Borrow<Allowed>>(
         if let Some(Record::PutMany { items, .. }) = open.get(&group).and_then(|at| records.get_mut(*at))
             && items.len() < MOST
         {
-            items.push((*id, prefix));
+            items.push((*id, *prefix));
             continue;
         }
         open.insert(group, records.len());
         let (note, scope) = (Arc::clone(note), scope.clone());
-        records.push(Record::PutMany { note, scope, action: *action, until: *until, items: vec![(*id, prefix)] });
+        records.push(Record::PutMany { note, scope, action: *action, until: *until, items: vec![(*id, *prefix)] });
     }
     records
 }

@@ -402,6 +402,14 @@ fn a_snapshot_joins_what_shares_a_note() {
     assert_eq!(records.len(), 3, "the switch, and two full records");
 }
 
+#[test]
+fn a_snapshot_keeps_the_rate_of_an_address() {
+    let rate = Some(Rate { per_minute: 60, burst: 3 });
+    let limited = Decision { action: Action::Limit, rate, ..decision(1, Subject::Ip(v4(7))) };
+    let records = snapshot([&limited], Vec::<Allowed>::new(), false);
+    assert_eq!(told(&records).decisions, [limited]);
+}
+
 proptest! {
     #[test]
     fn any_bytes_after_the_header_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
