@@ -47,6 +47,24 @@ pub(crate) struct Ground {
     /// The `bpf()` calls of a start.
     pub(crate) calls: Vec<String>,
     made: u32,
+    /// Decisions that were made here, in their order.
+    made_here: Vec<String>,
+}
+
+/// How much traffic a round has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Requests a second.
+    pub(crate) per_second: u32,
+    /// Requests at least, of which a third comes before the fault.
+    pub(crate) requests: usize,
+}
+
+impl Default for Pace {
+    /// As much as a fault needs.
+    fn default() -> Self {
+        Self { per_second: 600, requests: 0 }
+    }
 }
 
 /// What came of a round.
@@ -55,6 +73,8 @@ pub(crate) struct Round {
     pub(crate) probes: Probes,
     /// From the fault to the last blocked thing that was delivered, where a fault takes enforcement itself away.
     pub(crate) open: Duration,
+    /// Requests, and how long it took to send them.
+    pub(crate) asked: (usize, Duration),
 }
 
 /// How much was sent that must not arrive, and that must.
@@ -94,6 +114,7 @@ impl Ground {
             denied_aside: Cell::new(0),
             calls: Vec::new(),
             made: 0,
+            made_here: Vec::new(),
         };
         ground.block(&["device", "--value", BAD_DEVICE, "--service", "pay", "--action", "deny"]);
         ground.block(&["ip", BAD_NETWORK]);
@@ -101,23 +122,27 @@ impl Ground {
     }
 
     /// One round.
-    pub(crate) fn round(&mut self, fault: &Fault, nth: usize) -> Round {
+    pub(crate) fn round(&mut self, fault: &Fault, nth: usize, pace: Pace) -> Round {
         self.order();
         self.follow();
         let (seen_before, mended_before) = (self.seen(), self.mended());
-        let traffic = Traffic::start(&self.net, &self.nginx);
+        let (started, traffic) = (Instant::now(), Traffic::start(&self.net, &self.nginx, pace.per_second));
         traffic.goes_on();
+        traffic.reaches(pace.requests / 3);
         let mut fate = (fault.inject)(self, &traffic, nth);
         self.gauge.look(&self.agent);
         traffic.goes_on();
+        traffic.reaches(pace.requests);
+        let lasted = started.elapsed();
         let logs = traffic.stop(&self.nginx);
+        let asked = (logs.asked.len(), lasted);
         if !fate.new_agent {
             (fate.seen_before, fate.mended_before) = (seen_before, mended_before);
         }
         let sums = sums::all(self, &logs, &fate);
         let sums = std::array::from_fn(|at| if fault.sums[at] { sums[at].clone() } else { Sum::Apart });
         self.well_again(&fate);
-        Round { probes: probes(&logs), open: sums::open_for(&logs, &fate), sums }
+        Round { probes: probes(&logs), open: sums::open_for(&logs, &fate), asked, sums }
     }
 
     /// Blocks something for a day, and enters the acknowledgement into the book.
@@ -125,7 +150,17 @@ impl Ground {
         let report = self.agent.json(&[&["block"], what, &["--for", "1d", "--reason", "faults"]].concat());
         let id = report["decision"]["id"].as_str().unwrap_or_else(|| panic!("no id: {report}")).to_owned();
         self.book.insert(id.clone());
+        self.made_here.push(id.clone());
         id
+    }
+
+    /// Takes back what was decided here since the first `count` decisions, so that a long run does not hold more and more.
+    pub(crate) fn keep_first(&mut self, count: usize) {
+        for id in self.made_here.split_off(count) {
+            if self.book.remove(&id) {
+                self.agent.done(&["unblock", &id]);
+            }
+        }
     }
 
     /// Makes a few decisions and takes some back, so that every round has its own.

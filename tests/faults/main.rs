@@ -6,6 +6,7 @@
 //! ground     where they are injected        traffic    numbered, in the logs of the servers
 //! sums       packets, enforcement, events, state, journal      gauge      what the kernel counted
 //! cycles     a million probes of each kind over many deaths and upgrades
+//! soak       one fault a minute for a long time, and whether the agent grows
 //! ```
 //! In: root, the built agent and center. Out: the table; an exit code other than zero when a sum does not come out. Never here: traffic
 //! outside of namespaces of its own, or anything left behind, also after Ctrl-C.
@@ -24,6 +25,7 @@ mod gauge;
 mod ground;
 mod hooks;
 mod interfaces;
+mod soak;
 mod sums;
 mod table;
 mod traffic;
@@ -46,6 +48,15 @@ struct Arguments {
     /// Instead: kill, restart and upgrade the agent so often under a million probes of each kind
     #[arg(long, value_name = "N")]
     cycles: Option<usize>,
+    /// Instead: one fault a minute for so many minutes, and whether memory and descriptors of the agent stay flat
+    #[arg(long, value_name = "MINUTES", conflicts_with = "cycles")]
+    soak: Option<usize>,
+    /// Requests a second of a soak
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    rate: u32,
+    /// Where the order of the faults of a soak begins
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
     /// Print the names of all faults, and end
     #[arg(long)]
     list: bool,
@@ -62,6 +73,10 @@ fn main() -> Result<ExitCode, ctrlc::Error> {
     clean_up_when_interrupted()?;
     if let Some(cycles) = arguments.cycles {
         return Ok(if cycles::run(cycles) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    if let Some(minutes) = arguments.soak {
+        let plan = soak::Plan { minutes, rate: arguments.rate, seed: arguments.seed };
+        return Ok(if soak::run(plan) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let known = table::faults();
     if let Some(unknown) = arguments.only.iter().find(|name| known.iter().all(|fault| fault.name != **name)) {
@@ -83,9 +98,7 @@ fn told(row: Row) -> Row {
 }
 
 fn report(rows: &[Row]) -> ExitCode {
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let processors = thread::available_parallelism().map_or(0, usize::from);
-    println!("Linux {}, {processors} processors\n\n{}", kernel.trim(), table::HEAD);
+    println!("{}\n\n{}", machine(), table::HEAD);
     for row in rows {
         println!("{}", row.line());
     }
@@ -96,4 +109,11 @@ fn report(rows: &[Row]) -> ExitCode {
     let (faults, times) = (rows.len(), rows.iter().map(|row| row.times).sum::<usize>());
     println!("{faults} faults, {times} times: {} sums did not come out", failures.len());
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Where it ran.
+fn machine() -> String {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let processors = thread::available_parallelism().map_or(0, usize::from);
+    format!("Linux {}, {processors} processors", kernel.trim())
 }

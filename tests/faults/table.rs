@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     agents, calls, centers, crowds, disks,
-    ground::{Ground, Probes, Round},
+    ground::{Ground, Pace, Probes, Round},
     hooks, interfaces,
     sums::{Fate, Sum},
     traffic::Traffic,
@@ -101,8 +101,9 @@ impl Row {
         };
         let mut ground = None;
         for nth in 0..times {
-            let done =
-                catch_unwind(AssertUnwindSafe(|| ground.get_or_insert_with(|| Ground::new(&fault)).round(&fault, nth)));
+            let done = catch_unwind(AssertUnwindSafe(|| {
+                ground.get_or_insert_with(|| Ground::new(&fault)).round(&fault, nth, Pace::default())
+            }));
             match done {
                 Ok(round) => {
                     if row.take(nth, &round) {
@@ -158,9 +159,10 @@ impl Row {
 /// The head of the table.
 pub(crate) const HEAD: &str = "| fault | what is done | times | packets | enforcement | events | state | journal | probes: blocked, clean | open | took |\n|---|---|---|---|---|---|---|---|---|---|---|";
 
-const SUMS: [&str; 5] = ["packets", "enforcement", "events", "state", "journal"];
+pub(crate) const SUMS: [&str; 5] = ["packets", "enforcement", "events", "state", "journal"];
 
-fn words(panic: &(dyn Any + Send)) -> String {
+/// What a panic said.
+pub(crate) fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
 }

@@ -55,11 +55,11 @@ pub(crate) struct Logs {
 }
 
 impl Traffic {
-    /// Starts it: about 600 requests a second, one in four of the blocked device, and 1,500 datagrams, half of them blocked.
-    pub(crate) fn start(net: &Net, nginx: &Nginx) -> Self {
+    /// Starts it: so many requests a second, one in four of the blocked device, and about 1,500 datagrams, half of them blocked.
+    pub(crate) fn start(net: &Net, nginx: &Nginx, per_second: u32) -> Self {
         let served_before = nginx.served().len();
         let device = |number: usize| Some(if is_bad(number) { BAD_DEVICE } else { "alice" }.to_owned());
-        let load = Requests::to(CLIENT.web4()).connections(8).per_second(600).device(device);
+        let load = Requests::to(CLIENT.web4()).connections(8).per_second(per_second).device(device);
         Self { load: load.start(&net.client), drizzle: Drizzle::start(net), served_before }
     }
 
@@ -70,6 +70,12 @@ impl Traffic {
         eventually(PATIENCE, "the traffic goes on", || {
             self.load.answered() >= asked + 120 && self.drizzle.sent.load(Ordering::Relaxed) >= sent + 300
         });
+    }
+
+    /// Waits until so many requests are answered since it started.
+    #[track_caller]
+    pub(crate) fn reaches(&self, requests: usize) {
+        eventually(LONGEST, "so many requests are answered", || self.load.answered() >= requests);
     }
 
     /// Datagrams that have arrived so far.
@@ -178,3 +184,5 @@ fn hear(server: &UdpSocket, silence: &AtomicBool, count: &AtomicU32) -> Vec<Data
 
 const PORT: u16 = 5000;
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The most that all requests of a round may take.
+const LONGEST: Duration = Duration::from_mins(10);

@@ -145,9 +145,13 @@ impl Agent {
 
     /// Takes its BPF file system away, with everything that is pinned there.
     pub fn unmount_bpf(&self) {
-        // The harness has mounted the one, or the agent the other.
+        self.try_unmount_bpf().expect("a BPF file system can be unmounted");
+    }
+
+    /// The harness has mounted the one, or the agent the other.
+    fn try_unmount_bpf(&self) -> nix::Result<()> {
         let unmount = |path| umount2(&self.folder.join(path), MntFlags::MNT_DETACH);
-        unmount("bpf/enforcer").or_else(|_absent| unmount("bpf")).expect("a BPF file system can be unmounted");
+        unmount("bpf/enforcer").or_else(|_absent| unmount("bpf"))
     }
 
     /// Mounts one again, an empty one.
@@ -263,7 +267,7 @@ impl Drop for Agent {
         }
         self.process.put_down(DEADLINE);
         // Whatever it left pinned goes with the file system.
-        if let Err(error) = umount2(&self.folder.join("bpf"), MntFlags::MNT_DETACH) {
+        if let Err(error) = self.try_unmount_bpf() {
             eprintln!("the agent's BPF file system could not be unmounted: {error}");
         }
     }

@@ -103,6 +103,13 @@ impl Nginx {
         String::from_utf8_lossy(&fs::read(self.folder.join("access.log")).expect("nginx has made its log")).into_owned()
     }
 
+    /// Begins its logs anew; it goes on at their ends.
+    pub fn forget(&self) {
+        for log in ["access.log", "answers.log"] {
+            fs::File::create(self.folder.join(log)).expect("a log can be emptied");
+        }
+    }
+
     /// Everything served, once it is `count` requests; nginx writes its log after the answer.
     #[track_caller]
     pub fn served_when(&self, count: usize) -> Vec<Served> {

@@ -16,6 +16,7 @@ mod task_dist;
 mod task_faults;
 mod task_fuzz;
 mod task_setup;
+mod task_soak;
 mod task_test;
 mod task_vm;
 mod vm;
@@ -50,6 +51,8 @@ enum Task {
     Fuzz(task_fuzz::Arguments),
     /// Install what is missing: packages, bpf-linker
     Setup,
+    /// Inject a fault a minute under steady traffic, and see whether the agent grows
+    Soak(task_soak::Arguments),
     /// Check, unit tests, and the suite on the real kernel
     Test(task_test::Arguments),
     /// Boot other kernels, and see the agent load, judge, stay and go on each
@@ -76,6 +79,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Faults(arguments) => task_faults::run(&arguments),
         Task::Fuzz(arguments) => task_fuzz::run(&arguments),
         Task::Setup => task_setup::run(),
+        Task::Soak(arguments) => task_soak::run(&arguments),
         Task::Test(arguments) => task_test::run(&arguments),
         Task::Vm(arguments) => task_vm::run(&arguments),
     }

@@ -30,6 +30,19 @@ pub(crate) struct Arguments {
 
 /// Runs the task.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let mut faults = suite()?;
+    let ahead = steps::target()?.join("ahead");
+    let later = ["build", "--package", "enforcer", "--bin", "enforcer", "--target-dir"];
+    steps::execute(cargo().args(later).arg(&ahead).env("ENFORCER_ABI_AHEAD", "1"))?;
+    faults.env("ENFORCER_AHEAD_BIN", ahead.join("debug/enforcer"));
+    faults.args(["--times", &arguments.times.to_string()]).args(arguments.list.then_some("--list"));
+    faults.args(arguments.only.iter().flat_map(|names| ["--only", names]));
+    faults.args(arguments.cycles.iter().flat_map(|cycles| ["--cycles".to_owned(), cycles.to_string()]));
+    steps::execute(&mut faults)
+}
+
+/// The suite, built, with all it needs.
+pub(crate) fn suite() -> anyhow::Result<Command> {
     task_setup::require_root("to make network namespaces and to load kernel programs")?;
     task_setup::ensure()?;
     let missing = apt::missing(&TOOLS);
@@ -38,15 +51,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         apt::install(&missing)?;
     }
     task_build::beside_us(&["enforcer", "enforcer-center", FAULTS])?;
-    let ahead = steps::target()?.join("ahead");
-    let later = ["build", "--package", "enforcer", "--bin", "enforcer", "--target-dir"];
-    steps::execute(cargo().args(later).arg(&ahead).env("ENFORCER_ABI_AHEAD", "1"))?;
     let mut faults = Command::new(steps::sibling(FAULTS)?);
-    faults.env("ENFORCER_BIN", steps::sibling("enforcer")?).env("ENFORCER_AHEAD_BIN", ahead.join("debug/enforcer"));
-    faults.args(["--times", &arguments.times.to_string()]).args(arguments.list.then_some("--list"));
-    faults.args(arguments.only.iter().flat_map(|names| ["--only", names]));
-    faults.args(arguments.cycles.iter().flat_map(|cycles| ["--cycles".to_owned(), cycles.to_string()]));
-    steps::execute(&mut faults)
+    faults.env("ENFORCER_BIN", steps::sibling("enforcer")?);
+    Ok(faults)
 }
 
 const FAULTS: &str = "enforcer-faults";
