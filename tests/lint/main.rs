@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests: a tree that cannot be read fails them")]
 
 mod links;
+mod pages;
 mod promql;
 mod watching;
 

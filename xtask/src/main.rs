@@ -9,6 +9,7 @@ mod apt;
 mod dist;
 mod steps;
 mod task_bench;
+mod task_book;
 mod task_build;
 mod task_check;
 mod task_demo;
@@ -37,6 +38,8 @@ struct Arguments {
 enum Task {
     /// Measure the fast path against nftables and ipset
     Bench(task_bench::Arguments),
+    /// Make a book of the documentation
+    Book,
     /// Compile the kernel programs and the agent
     Build(task_build::Arguments),
     /// Check the format and run clippy; every failure is listed at the end
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Bench(arguments) => task_bench::run(&arguments),
+        Task::Book => task_book::run(),
         Task::Build(arguments) => task_build::run(&arguments),
         Task::Check => task_check::run(),
         Task::Demo(arguments) => task_demo::run(&arguments),
