@@ -1,6 +1,7 @@
 //! Rules of the repository as tests: door signs, budgets, who may know what. In: the source tree. Out: every offender.
 #![expect(clippy::expect_used, reason = "helpers of tests: a tree that cannot be read fails them")]
 
+mod deploy;
 mod links;
 mod pages;
 mod promql;

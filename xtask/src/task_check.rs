@@ -42,6 +42,23 @@ fn crates(steps: &mut Steps) {
     }
 }
 
+/// Vagrant is large: it is asked where somebody has it.
+fn machines(steps: &mut Steps) {
+    let mut version = Command::new("vagrant");
+    version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    if version.status().is_ok_and(|status| status.success()) {
+        let mut validate = Command::new("vagrant");
+        validate.args(["validate", "--ignore-provider"]).current_dir(steps::workspace().join("deploy/vagrant"));
+        // It keeps notes beside the file otherwise.
+        steps.quietly(
+            "machines of Vagrant",
+            validate.env("VAGRANT_DOTFILE_PATH", std::env::temp_dir().join("enforcer-vagrant")),
+        );
+    } else {
+        Steps::skip("machines of Vagrant", "vagrant is not installed (apt-get install vagrant)");
+    }
+}
+
 /// What is shipped and is no program: rules of Prometheus, units of systemd.
 fn shipped(steps: &mut Steps) {
     let promtool = |words: &[&str]| {
@@ -51,6 +68,9 @@ fn shipped(steps: &mut Steps) {
     };
     steps.run("rules", &mut promtool(&["check", "rules", "recording.yml", "alerts.yml"]));
     steps.run("every alert fires and clears", &mut promtool(&["test", "rules", "tests.yml"]));
+    let compose = steps::workspace().join("deploy/compose/prometheus.yml");
+    steps.quietly("prometheus.yml of the containers", promtool(&["check", "config", "--syntax-only"]).arg(compose));
+    machines(steps);
     for (unit, most) in [("enforcer", "28"), ("enforcer-center", "20")] {
         let mut exposure = Command::new("systemd-analyze");
         exposure.args(["security", "--offline=yes", "--no-pager", "--threshold", most]);
