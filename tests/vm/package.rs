@@ -24,16 +24,14 @@ use crate::{
 pub(crate) fn lifecycle() -> anyhow::Result<()> {
     tell("kernel", fs::read_to_string("/proc/sys/kernel/osrelease")?.trim());
     http::serve()?;
-    install("old").context("installing it")?;
-    start().context("starting it")?;
+    newcomer().context("the commands of the README")?;
     refuses().context("enforcing")?;
     upgrade().context("an upgrade under traffic")?;
     outlives_its_service().context("stopping the service")?;
     tell("state", &run("sh", &["-c", KEPT_BY_A_DISK])?);
     keep().context("a removal that keeps")?;
     purge().context("a purge")?;
-    install("old").context("installing it again")?;
-    start()?;
+    newcomer().context("the same once more")?;
     refuses()?;
     run("dpkg", &["--remove", "enforcer"])?;
     settle(0).context("a removal")?;
@@ -55,20 +53,62 @@ pub(crate) fn after_a_boot() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What the README says, word for word but for the package's place and the interface: after three commands would-be refusals are told,
+/// and nothing is refused; after `enforce` it is.
+fn newcomer() -> anyhow::Result<()> {
+    let commands = newcomers(README)?;
+    for (at, command) in commands.iter().enumerate() {
+        let command = command.replace("eth0", "inside");
+        let words: Vec<&str> = command.split(' ').collect();
+        let package = words.iter().find(|word| word.starts_with("./")).copied();
+        run("sh", &["-c", &package.map_or_else(|| command.clone(), |path| command.replace(path, "/debs/old.deb"))])?;
+        if at == 0 {
+            installed()?;
+        }
+    }
+    started()?;
+    run("enforcer", &["block", "device", "--value", "mallory", "--for", "2h", "--reason", "shadow"])?;
+    expect("in shadow mode", "mallory", 200)?;
+    eventually("nothing is told that would have been refused", || Ok(observed()? > 0))?;
+    tell(
+        "newcomer",
+        &format!("{} commands to shadow mode, {} requests told and none refused", commands.len(), observed()?),
+    );
+    run("sed", &["-i", "s/\"observe\"/\"enforce\"/", CONFIGURATION])?;
+    run("enforcer", &["reload"])?;
+    expect("from now on", "mallory", 403)?;
+    run("enforcer", &["unblock", "device", "mallory"])?;
+    expect("after it was taken back", "mallory", 200)
+}
+
+/// The commands of the first block below "As a package" that are for the host itself.
+fn newcomers(readme: &str) -> anyhow::Result<Vec<String>> {
+    let behind = readme.split_once("\n## As a package\n").and_then(|(_, rest)| rest.split_once("\n```\n"));
+    let (block, _) = behind.and_then(|(_, rest)| rest.split_once("\n```\n")).context("the README has no such block")?;
+    let commands: Vec<String> = block.lines().map(str::to_owned).collect();
+    ensure!(commands.len() == 3, "the README has {} commands where there should be three", commands.len());
+    Ok(commands)
+}
+
+/// Requests that would have been refused.
+fn observed() -> anyhow::Result<u64> {
+    let page = http::metrics()?;
+    let lines = page.lines().filter(|line| line.starts_with("enforcer_requests_total{"));
+    let counts =
+        lines.filter(|line| line.contains("reason=\"observed_request\"")).filter_map(|line| line.rsplit(' ').next());
+    counts.map(|count| count.parse::<u64>().context("a count")).sum()
+}
+
 /// Installing it enforces nothing.
-fn install(which: &str) -> anyhow::Result<()> {
-    run("dpkg", &["--install", &format!("/debs/{which}.deb")])?;
+fn installed() -> anyhow::Result<()> {
     ensure!(state("is-enabled") == "disabled" && state("is-active") == "inactive", "installing it has started it");
     run("systemd-analyze", &["verify", "--man=no", "enforcer.service"])?;
     ensure!(programs()?.is_empty(), "installing it has loaded programs");
     expect("installed only", "mallory", 200)
 }
 
-fn start() -> anyhow::Result<()> {
-    let short = "config example --interface inside --port 8080 --service pay --bpffs /run/bpf/enforcer";
-    let short = run("enforcer", &short.split(' ').collect::<Vec<_>>())?;
-    fs::write("/etc/enforcer/enforcer.toml", short + "\n")?;
-    run("systemctl", &["enable", "--now", "--quiet", "enforcer"])?;
+/// It runs with what it needs and no more.
+fn started() -> anyhow::Result<()> {
     let status = fs::read_to_string(format!("/proc/{}/status", main_process()?))?;
     let line =
         |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
@@ -80,23 +120,7 @@ fn start() -> anyhow::Result<()> {
 }
 
 fn refuses() -> anyhow::Result<()> {
-    run(
-        "enforcer",
-        &[
-            "block",
-            "device",
-            "--value",
-            "mallory",
-            "--service",
-            "pay",
-            "--action",
-            "deny",
-            "--for",
-            "2h",
-            "--reason",
-            "vm",
-        ],
-    )?;
+    run("enforcer", &["block", "device", "--value", "mallory", "--for", "2h", "--reason", "vm"])?;
     expect("a blocked device", "mallory", 403)?;
     expect("another device", "alice", 200)?;
     run("enforcer", &["block", "ip", stage::OUTSIDE, "--for", "1h", "--reason", "vm"])?;
@@ -203,7 +227,7 @@ fn pins(folder: &str) -> anyhow::Result<Vec<String>> {
 fn main_process() -> anyhow::Result<u32> {
     let text = run("systemctl", &["show", "--value", "--property", "MainPID", "enforcer"])?;
     let id = text.parse()?;
-    ensure!(id != 0, "the service has no process");
+    ensure!(id != 0, "the service has no process: {}", log());
     Ok(id)
 }
 
@@ -213,20 +237,27 @@ fn state(question: &str) -> String {
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 
+/// The last that the agent and its service have said.
+fn log() -> String {
+    let said =
+        Command::new("journalctl").args(["-u", "enforcer", "-n", "20", "-o", "short-monotonic", "--no-pager"]).output();
+    said.map(|said| String::from_utf8_lossy(&said.stdout).into_owned()).unwrap_or_default()
+}
+
 fn run(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
     let output =
         Command::new(program).args(arguments).output().with_context(|| format!("failed to start {program}"))?;
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if !output.status.success() {
-        let log =
-            Command::new("journalctl").args(["-u", "enforcer", "-n", "20", "-o", "cat", "--no-pager"]).output()?;
-        let (complaint, log) =
-            (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&log.stdout).into_owned());
-        bail!("`{program} {}`: {} {said} {log}", arguments.join(" "), complaint.trim());
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        bail!("`{program} {}`: {} {said} {}", arguments.join(" "), complaint.trim(), log());
     }
     Ok(said)
 }
 
+/// What the newcomer reads.
+const README: &str = include_str!("../../README.md");
+const CONFIGURATION: &str = "/etc/enforcer/enforcer.toml";
 /// Between two requests of a caller.
 const PACE: Duration = Duration::from_millis(50);
 /// The three capabilities: bits 12, 38 and 39.

@@ -82,7 +82,7 @@ fn lives(images: &[(&Kernel, Image)]) -> anyhow::Result<usize> {
         println!("== the package on Linux {}", kernel.series);
         let folder = folder()?.join("package").join(kernel.series);
         for (stage, report) in vm::live(image, &folder)? {
-            for said in ["kernel", "exposure", "upgrade", "purge", "boot"] {
+            for said in ["kernel", "exposure", "newcomer", "upgrade", "purge", "boot"] {
                 report.all(said).for_each(|value| println!("{said}: {value}"));
             }
             if let Some(why) = report.failure() {

@@ -184,6 +184,9 @@ pub enum ConfigCommand {
         /// Where the kernel keeps programs and decisions; for an agent of the package, /run/bpf/enforcer
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         bpffs: Option<String>,
+        /// With --interface: in shadow mode; nothing is refused, what would have been is counted
+        #[arg(long, requires = "interface")]
+        observe: bool,
     },
 }
 

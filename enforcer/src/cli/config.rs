@@ -35,8 +35,9 @@ struct ProblemReport {
 pub(super) fn config(command: ConfigCommand, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     match command {
         ConfigCommand::Check { file } => check(&file.unwrap_or_else(|| config_path(globals)), out),
-        ConfigCommand::Example { interface: Some(interface), port: Some(port), service, bpffs } => {
-            out.text(&short(&interface, port, &service, bpffs.as_deref())).map(|()| Exit::Done)
+        ConfigCommand::Example { interface: Some(interface), port: Some(port), service, bpffs, observe } => {
+            let place = Place { interface: &interface, port, service: &service, observe };
+            out.text(&short(&place, bpffs.as_deref())).map(|()| Exit::Done)
         }
         ConfigCommand::Example { bpffs, .. } => out.text(&long(bpffs.as_deref())).map(|()| Exit::Done),
     }
@@ -48,13 +49,24 @@ fn long(bpffs: Option<&str>) -> String {
     bpffs.map_or_else(|| EXAMPLE.to_owned(), |folder| EXAMPLE.replace(&usual, &format!("bpffs = {folder:?}")))
 }
 
+/// Which service an example is for.
+struct Place<'a> {
+    interface: &'a str,
+    port: u16,
+    service: &'a str,
+    /// In shadow mode.
+    observe: bool,
+}
+
 /// The least that protects one service. Debug form quotes as TOML does.
-fn short(interface: &str, port: u16, service: &str, bpffs: Option<&str>) -> String {
+fn short(place: &Place<'_>, bpffs: Option<&str>) -> String {
+    let Place { interface, port, service, observe } = *place;
+    let mode = if observe { "# Shadow mode; \"enforce\" refuses\nmode = \"observe\"\n" } else { "" };
     let agent = bpffs.map_or_else(String::new, |folder| format!("[agent]\nbpffs = {folder:?}\n\n"));
     format!(
         "# Every other key: enforcer config example\n\
          {agent}[fastpath]\ninterfaces = [{interface:?}]\n\n\
-         [[service]]\nname = {service:?}\nports = [{port}]\ninterfaces = [{interface:?}]\n\
+         [[service]]\nname = {service:?}\n{mode}ports = [{port}]\ninterfaces = [{interface:?}]\n\
          device = [{{header = \"X-Device-Id\"}}, {{header = \"User-Agent\", pattern = \"DeviceId/\"}}]\n\
          notice = {{type = \"json\", body = '{{\"error\": \"refused\", \"reference\": \"{{decision}}\"}}'}}\n"
     )
@@ -114,14 +126,25 @@ impl From<&Problem> for ProblemReport {
 mod tests {
     use super::*;
 
+    const PLACE: Place<'_> = Place { interface: "eth0", port: 8080, service: "api", observe: false };
+
+    #[test]
+    fn an_example_in_shadow_mode_refuses_nothing() {
+        let enforces = |observe| {
+            let example = short(&Place { observe, ..PLACE }, None);
+            parse(Path::new("example"), &example).expect("an example is valid").services[0].enforce
+        };
+        assert_eq!((enforces(false), enforces(true)), (true, false));
+    }
+
     #[test]
     fn examples_name_the_bpf_file_system_that_is_asked_for() {
         let elsewhere = "/run/bpf/enforcer";
         for (example, folder) in [
             (long(None), "/sys/fs/bpf/enforcer"),
             (long(Some(elsewhere)), elsewhere),
-            (short("eth0", 8080, "api", None), "/sys/fs/bpf/enforcer"),
-            (short("eth0", 8080, "api", Some(elsewhere)), elsewhere),
+            (short(&PLACE, None), "/sys/fs/bpf/enforcer"),
+            (short(&PLACE, Some(elsewhere)), elsewhere),
         ] {
             let config = parse(Path::new("example"), &example).expect("an example is valid");
             assert_eq!(config.agent.bpffs, Path::new(folder), "{example}");
