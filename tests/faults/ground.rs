@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use enforcer_tests::{ATTACKER, Agent, CLIENT, Client, Lines, Net, Nginx, PAY, Request, eventually};
+use enforcer_tests::{ATTACKER, Agent, CLIENT, Client, Lines, Net, Nginx, PAY, Request, eventually, wrapped};
 use nix::{
     mount::{MsFlags, mount},
     sys::signal::Signal,
@@ -247,16 +247,9 @@ impl Ground {
         self.lost_agent()
     }
 
-    /// The program that a shell script stands before: `before` runs in place of the agent, with the agent's own command line.
+    /// The program that a shell script stands before.
     pub(crate) fn wrapper(&self, name: &str, before: &str) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = self.net.folder().join(name);
-        let agent = enforcer_tests::program().display();
-        // Only the agent itself is meant, not its command line.
-        let text = format!("#!/bin/sh\nif [ \"$1\" = run ]; then {before} {agent} \"$@\"; fi\nexec {agent} \"$@\"\n");
-        fs::write(&path, text).expect("a script can be written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode can be set");
-        path
+        wrapped(self.net.folder(), name, before)
     }
 
     /// Another agent on the same host, with a state of its own and no decisions.

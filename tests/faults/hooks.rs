@@ -5,7 +5,7 @@
 
 use std::{fs, process::Command, time::Instant};
 
-use enforcer_tests::{ATTACKER, CLIENT, eventually, tcx_programs};
+use enforcer_tests::{ATTACKER, CLIENT, eventually, tcx_programs, without_links};
 
 use crate::{
     ground::{Ground, PATIENCE},
@@ -180,9 +180,7 @@ fn taken_xdp(ground: &mut Ground, traffic: &Traffic, _nth: usize) -> Fate {
 
 /// The XDP programs hang in links already, which are updated; classifiers must go to clsact, and stay there over a death.
 fn no_tcx(ground: &mut Ground, traffic: &Traffic, _nth: usize) -> Fate {
-    let script = ground.net.folder().join("no-links.py");
-    fs::write(&script, NO_LINKS).expect("a script can be written");
-    let program = ground.wrapper("no-tcx", &format!("exec python3 {}", script.display()));
+    let program = without_links(ground.net.folder());
     let mut fate = ground.kill();
     let from = Instant::now();
     unpin_classifiers(ground);
@@ -222,15 +220,3 @@ fn unpin_classifiers(ground: &Ground) {
 
 /// A service of another agent on the same port.
 const OTHER: &str = "[[service]]\nname = \"other\"\nports = [8080]\ndevice = [{ header = \"X-Other\" }]\n";
-
-/// A seccomp filter that answers EINVAL to `bpf(BPF_LINK_CREATE)`, and then the program itself.
-const NO_LINKS: &str = r#"
-import ctypes, os, platform, struct, sys
-call = {"x86_64": 321, "aarch64": 280}[platform.machine()]
-steps = [(0x20, 0, 0, 0), (0x15, 0, 3, call), (0x20, 0, 0, 16), (0x15, 0, 1, 28), (0x06, 0, 0, 0x50016), (0x06, 0, 0, 0x7fff0000)]
-code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
-filter = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(code)))
-libc = ctypes.CDLL(None, use_errno=True)
-assert libc.prctl(22, 2, ctypes.c_ulong(ctypes.addressof(filter)), 0, 0) == 0, os.strerror(ctypes.get_errno())
-os.execv(sys.argv[1], sys.argv[1:])
-"#;

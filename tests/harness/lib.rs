@@ -52,6 +52,7 @@ mod tap;
 mod tcp;
 mod traffic;
 mod wait;
+mod wrapped;
 
 pub use agent::{Agent, Output, program};
 pub use center::Center;
@@ -79,3 +80,4 @@ pub use tap::Tap;
 pub use tcp::{Ending, RawTcp, connect};
 pub use traffic::{Load, Outcome, Requests, Summary};
 pub use wait::eventually;
+pub use wrapped::{without_links, wrapped};

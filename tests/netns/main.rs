@@ -19,6 +19,7 @@ mod center_services;
 mod center_troubles;
 mod clean_load;
 mod cli;
+mod clsact;
 mod crowdsec;
 mod detach;
 mod drift;

@@ -96,7 +96,7 @@ fn tcx() -> Finding {
         Err(refused) if refused.lacks_tcx() => Err((
             "not in this kernel (it came with 6.6)".to_owned(),
             "nothing to do: the classifiers hang on clsact, and an agent finds its own again there; but whoever removes the \
-             qdisc (tc qdisc del dev ... clsact) takes them off, where tcx would have kept them",
+             qdisc (tc qdisc del dev ... clsact) takes them off until the agent looks, within a second; tcx would have kept them",
             false,
         )),
         Err(refused) => Err((refused.reason, "run doctor with the agent's privileges to know", false)),

@@ -5,12 +5,14 @@ use aya::programs::{LinkOrder, SchedClassifier};
 
 use super::super::object::program;
 use super::super::{Kernel, KernelError, bpffs};
+use super::asked::{Place, program_at};
 use super::pins::pin_path;
 use super::refused::Refused;
-use super::{Hook, failure};
+use super::{Hook, HookKind, failure};
 
 const PRIORITY: u16 = 50;
-const HANDLE: TcHandle = TcHandle::new(0, 1);
+const NUMBER: u16 = 1;
+const HANDLE: TcHandle = TcHandle::new(0, NUMBER);
 
 impl Kernel {
     /// Puts this agent's program into the link that a former one left.
@@ -33,6 +35,21 @@ impl Kernel {
         let id = tc.attach_to_link(link).map_err(|error| failure(hook, error.to_string()))?;
         keep(tc.take_link(id).map_err(|error| failure(hook, error.to_string()))?);
         self.note_clsact(hook)
+    }
+
+    /// Whether our program is at its place on clsact, or the kernel cannot tell: there is no link that would keep `tc` from taking it off.
+    pub(super) fn hangs_on_clsact(&self, hook: &Hook) -> bool {
+        let egress = hook.kind == HookKind::Egress;
+        let place = Place { ifindex: hook.ifindex, egress, priority: PRIORITY, handle: NUMBER.into() };
+        match (program_at(place), self.classifier_id(hook)) {
+            (Ok(there), Some(ours)) => there == Some(ours),
+            _ => true,
+        }
+    }
+
+    fn classifier_id(&self, hook: &Hook) -> Option<u32> {
+        let program: &SchedClassifier = self.ebpf.program(hook.kind.classifier().0)?.try_into().ok()?;
+        Some(program.info().ok()?.id())
     }
 
     /// The note holds its program, and with it that program's maps: an old one must not outlive the replacement.

@@ -75,7 +75,7 @@ impl Kernel {
             return true;
         }
         match super::find_pin(&self.bpffs, hook) {
-            Some((_, "clsact")) => true,
+            Some((_, "clsact")) => self.hangs_on_clsact(hook),
             Some((path, _)) => is_attached(&path),
             None => false,
         }

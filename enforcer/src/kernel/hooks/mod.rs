@@ -2,6 +2,7 @@
 //!
 //! XDP and tcx hang in links that bpffs keeps. Kernels without tcx (before 6.6) get a classifier on clsact with a fixed
 //! priority and handle, so that a new agent finds the one a dead agent left, and replaces it in place; its pin is only a note.
+mod asked;
 mod classifier;
 mod kept;
 mod pins;
@@ -129,7 +130,8 @@ impl Kernel {
         self.attachments().filter(move |(hook, held)| hook.kind == HookKind::Xdp && differs(wanted, held))
     }
 
-    /// Hooks whose pin has vanished, or whose link hangs nowhere: someone took the program off behind our back.
+    /// Hooks whose pin has vanished, whose link hangs nowhere, or whose place on clsact is another's: someone took the program off behind
+    /// our back.
     pub fn lost_hooks(&self) -> Vec<Hook> {
         let lost = self.attached.iter().filter(|held| !self.hangs(&held.hook));
         lost.map(|held| held.hook.clone()).collect()
