@@ -33,7 +33,7 @@ pub extern "C" fn step(_index: u32, turn: *mut Turn) -> i64 {
         Phase::Fresh | Phase::Unknown | Phase::Opaque | Phase::Proxy => 1,
         _ => enforcer_answer_chunks(skb, exchange),
     };
-    zero_or_one(stop)
+    zero_or_one(stop | u32::from(leaving.at >= leaving.segment.payload_length))
 }
 
 #[inline(always)]

@@ -21,11 +21,13 @@ pub fn read_lines(work: &mut Work) {
 }
 
 /// True when the line that begins at `start` may be watched: its first letters are those of a watched name, or it begins with
-/// a blank, so that it belongs to the line before it, or is read as a line of its own.
+/// a blank, so that it belongs to the line before it, or is read as a line of its own. Of an answer, when it is about the body.
 #[inline(always)]
-pub fn is_worth_a_look(w: &Work, start: u32) -> bool {
-    let Some(list) = watchlist(w) else { return false };
+pub fn is_worth_a_look(w: &Work, start: u32, list: &Watchlist) -> bool {
     let word = word_at(w, start);
+    if w.answers != 0 {
+        return framing::about_body(w, start, word).is_some();
+    }
     let first = word as u8;
     let mut candidates = list.first[usize::from(first)] & w.watches;
     let mut at = 0;

@@ -52,6 +52,8 @@ pub struct Work {
     pub end: u32,
     /// As [`Odd`].
     pub odd: u32,
+    /// Not zero: it is the head of an answer.
+    pub answers: u32,
     /// What `Content-Length` says.
     pub body: u64,
     /// As [`Framing`].
@@ -198,6 +200,26 @@ mod primitives {
         value
     }
 
+    /// The same four times in a row: one bound for all.
+    #[inline(always)]
+    pub fn words_at(work: *const Work, offset: u32) -> [u64; 4] {
+        let (a, b, c, d): (u64, u64, u64, u64);
+        // SAFETY: as above, and longer by more than four words.
+        unsafe {
+            let at = (work as *const u8).add(bounded(offset) as usize);
+            asm!(
+                "{a} = *(u64 *)({at} + {head})",
+                "{b} = *(u64 *)({at} + {head} + 8)",
+                "{c} = *(u64 *)({at} + {head} + 16)",
+                "{d} = *(u64 *)({at} + {head} + 24)",
+                a = out(reg) a, b = out(reg) b, c = out(reg) c, d = lateout(reg) d,
+                at = in(reg) at, head = const offset_of!(Work, head),
+                options(pure, readonly, nostack)
+            );
+        }
+        [a, b, c, d]
+    }
+
     /// One byte of the head.
     #[inline(always)]
     pub fn byte_at(work: *const Work, offset: u32) -> u8 {
@@ -236,6 +258,16 @@ mod primitives {
         u64::from_le_bytes(bytes)
     }
 
+    pub fn words_at(work: *const Work, offset: u32) -> [u64; 4] {
+        let offset = offset & (super::HEAD_WINDOW as u32 - 1);
+        // SAFETY: as above.
+        let head = unsafe { &(*work).head };
+        [0, 8, 16, 24].map(|behind| {
+            let at = offset as usize + behind;
+            u64::from_le_bytes(head[at..at + 8].try_into().unwrap_or_default())
+        })
+    }
+
     pub fn byte_at(work: *const Work, offset: u32) -> u8 {
         word_at(work, offset) as u8
     }
@@ -256,4 +288,4 @@ mod primitives {
 
 #[cfg(target_arch = "bpf")]
 pub use primitives::bounded;
-pub use primitives::{byte_at, repeat, word_at, zero_or_one};
+pub use primitives::{byte_at, repeat, word_at, words_at, zero_or_one};

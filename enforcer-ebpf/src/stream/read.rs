@@ -105,7 +105,7 @@ extern "C" fn step(_index: u32, reading: *mut Reading) -> i64 {
         Phase::Fresh | Phase::Opaque => pass_rest(case, Reason::NotHttp),
         _ => enforcer_chunk_text(skb),
     };
-    zero_or_one(stop)
+    zero_or_one(stop | u32::from(case.at >= case.segment.payload_length))
 }
 
 /// The steps of a head that was read; each is verified by itself, and none needs the stack of another.
