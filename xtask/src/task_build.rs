@@ -35,7 +35,7 @@ pub(crate) fn programs(debug: bool) -> anyhow::Result<PathBuf> {
 }
 
 /// Builds programs in the profile and the folder of this one. All packages are selected, not only those of the programs,
-/// so that the tests share the dependencies.
+/// so that dependencies are shared.
 pub(crate) fn beside_us(programs: &[&str]) -> anyhow::Result<()> {
     let selected = programs.iter().flat_map(|program| ["--bin", *program]);
     steps::execute(cargo().args(["build", "--workspace"]).args(selected))

@@ -2,13 +2,13 @@
 //!
 //! In: root on a Linux host. Out: one last line, `N passed, N failed`, in which a step that could not run counts as a
 //! failed test. Never here: a test that is left out in silence: those that compile modules need a library of the compiler's, and where that
-//! cannot be had they are named as skipped.
+//! cannot be had they are named as skipped; a second compilation of everything for clippy, which reads what is compiled for the tests.
 
 use std::process::{self, Command, Stdio};
 
 use crate::{
     steps::{self, Steps, cargo},
-    task_build, task_check, task_setup,
+    task_check, task_setup,
 };
 
 /// Which tests.
@@ -23,14 +23,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     task_setup::require_root("to make network namespaces and to load kernel programs")?;
     task_setup::ensure()?;
     let mut run = Run::default();
+    let mut read = Vec::new();
     if arguments.filter.is_none() {
-        task_check::add_to(&mut run.steps);
-        run.failed += run.steps.failures();
+        task_check::add_quick_to(&mut run.steps);
+        read = task_check::while_compiling();
     }
-    match task_build::beside_us(&["enforcer", "enforcer-center"]) {
-        Ok(()) => run.tests("tests", tests(arguments).env("ENFORCER_BIN", steps::sibling("enforcer")?)),
-        Err(error) => run.fail(&format!("agent: {error:#}")),
-    }
+    // Agent and center are among what is compiled: one selection of packages, so that nothing is compiled twice.
+    run.steps.run("compile", tests().arg("--no-run").envs(read.clone()));
+    run.failed += run.steps.failures();
+    run.tests("tests", wanted(tests().envs(read), arguments).env("ENFORCER_BIN", steps::sibling("enforcer")?));
     run.steps.report();
     println!("{} passed, {} failed", run.passed, run.failed);
     if run.failed > 0 {
@@ -61,17 +62,17 @@ impl Run {
         // A suite that did not compile has no totals.
         self.failed += if done { failed } else { failed.max(1) };
     }
-
-    fn fail(&mut self, what: &str) {
-        self.steps.fail(what.to_owned());
-        self.failed += 1;
-    }
 }
 
-/// One call for the unit tests and the namespace suite: with one selection of packages, dependencies are compiled once.
-fn tests(arguments: &Arguments) -> Command {
+/// One call for the unit tests and the namespace suite.
+fn tests() -> Command {
     let mut command = cargo();
     command.args(["test", "--workspace", "--features", "enforcer-common/user", "--no-fail-fast"]);
+    command
+}
+
+/// Which of them, and how many at a time.
+fn wanted<'a>(command: &'a mut Command, arguments: &Arguments) -> &'a mut Command {
     command.args(&arguments.filter).args(["--", "--test-threads", AT_A_TIME]);
     if !task_setup::has_module_target() {
         println!("== tests that compile modules: SKIPPED: {}", COMPILE_MODULES.join(", "));

@@ -20,7 +20,7 @@ fn built() -> Vec<u8> {
     cargo.args(["--target", "wasm32-unknown-unknown", "--target-dir"]).arg(&target);
     cargo.env("CARGO_PROFILE_RELEASE_STRIP", "true").env("CARGO_PROFILE_RELEASE_DEBUG", "false");
     // What instruments the tests does not fit the module.
-    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("RUSTC_WORKSPACE_WRAPPER");
     assert!(cargo.status().unwrap().success(), "cargo xtask setup installs what a module is built with");
     std::fs::read(target.join("wasm32-unknown-unknown/release/resources_module.wasm")).unwrap()
 }

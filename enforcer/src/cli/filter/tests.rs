@@ -49,7 +49,7 @@ fn a_new_filter_is_built_tried_signed_and_taken() {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(&root).args(["build", "--quiet", "--release", "--offline"]);
     cargo.args(["--target", "wasm32-unknown-unknown", "--target-dir", "target"]);
-    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("RUSTC_WORKSPACE_WRAPPER");
     assert!(cargo.status().unwrap().success(), "cargo xtask setup installs what a module is built with");
     let file = root.join("target/wasm32-unknown-unknown/release/my_pages.wasm");
 
