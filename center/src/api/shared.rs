@@ -27,18 +27,18 @@ pub(super) fn carried_out<T>(desk: &mut Desk, work: impl Fn(&mut Desk) -> Result
     }
 }
 
-/// Follows the log until dropped; idle where nobody shares the store.
+/// Follows the log until dropped; idle where nobody shares the store. What stops it is told, and it begins anew.
 pub(crate) async fn watch_log(center: Center) -> Infallible {
-    if let Some(log) = center.0.log.clone()
-        && let Err(problem) = follow(&center, log.news()).await
-    {
-        tracing::error!(?problem, "the log is no longer followed: start this center again");
+    let Some(log) = center.0.log.clone() else { return std::future::pending().await };
+    loop {
+        let Err(problem) = follow(&center, log.news()).await;
+        tracing::error!(?problem, "the log is not followed; trying again");
+        tokio::time::sleep(LOOK).await;
     }
-    std::future::pending().await
 }
 
 /// With a connection of its own, so that nobody waits for it.
-async fn follow(center: &Center, mut news: watch::Receiver<u64>) -> Result<(), Problem> {
+async fn follow(center: &Center, mut news: watch::Receiver<u64>) -> Result<Infallible, Problem> {
     let mut store = center.work(|desk, _| Ok(desk.store().beside()?)).await?;
     loop {
         // Now and then also without news: it may have been lost.
