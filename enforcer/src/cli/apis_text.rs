@@ -37,10 +37,10 @@ pub(super) fn list(report: &ApisReport, now: Moment, colour: bool) -> String {
     }
     let mut text = if report.endpoints.is_empty() { "no APIs were called\n".to_owned() } else { grid.text() };
     report.services.iter().filter_map(rest).for_each(|rest| text += &rest);
-    report
-        .services
-        .iter()
-        .for_each(|service| text += &format!("{}: {}\n", clean(&service.name), answered(&service.owners)));
+    for service in &report.services {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}: {}", clean(&service.name), answered(&service.owners));
+    }
     text
 }
 

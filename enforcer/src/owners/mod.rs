@@ -74,6 +74,7 @@ mod tests {
 
     /// Needs a file system of control groups that may be written; where there is none, the paths of the room `place` are what is tested.
     #[test]
+    #[expect(clippy::print_stdout, reason = "a skipped test says why")]
     fn a_server_in_a_group_is_of_its_unit() {
         let Some(root) = groups::root() else { return println!("skipped: no control groups of the second version") };
         let folder = root.join(format!("enforcer-test-{}.slice", std::process::id())).join("shop.service");
