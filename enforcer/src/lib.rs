@@ -10,7 +10,7 @@
 //! and is the only room that reads the wall clock; `sync` brings signed policy from the center, and writes none; `spool` keeps
 //! what the center is to be told; `crowdsec` reads what a CrowdSec says. An arrow points
 //! only forward: nothing in `kernel` knows `agent`. What calls say is read in a crate of its own, `enforcer-insight`;
-//! `filters` is where its filters run, `modules` where those come from that are files; `report` is a month of all this on one page;
+//! `owners` is who answers for a service; `filters` is where its filters run, `modules` where those come from that are files; `report` is a month of all this on one page;
 //! `drill` plays attacks on an agent of its own.
 pub mod agent;
 pub mod apply;
@@ -23,6 +23,7 @@ pub mod filters;
 pub mod kernel;
 pub mod metrics;
 pub mod modules;
+pub mod owners;
 pub mod replay;
 pub mod report;
 pub mod spool;

@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use super::evidence::Evidence;
+use super::own::{is_line, is_program, is_statement};
 use super::pasted::{is_shown, words};
 use super::pattern::{Pattern, Rule, Rules};
 use super::text::{Text, prose};
@@ -19,7 +20,7 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
         let weigh = |weight: u8, at: usize| {
             let before = reading.get(..at).unwrap_or_default();
             match () {
-                () if is_shown(reading, at) => weight / 3,
+                () if is_shown(reading, at) || (weight < 85 && is_program(reading)) => weight / 3,
                 () if prose(before) >= 2 || words(before) >= 3 => weight / 2,
                 () => weight,
             }
@@ -42,17 +43,29 @@ fn shell(reading: &[u8], evidence: &mut Evidence) {
         let fenced = fenced && reading.get(at) == Some(&b'`');
         let named = at == 0 && reading.first() == Some(&b'/') && !reading.contains(&b' ');
         let quoted = named || fenced && is_spoken_around(reading, at);
-        let piped = reading.get(at).is_some_and(|sign| b"|;&$".contains(sign)) && is_line(before);
-        let spoken = quoted
-            || piped
-            || is_shown(reading, at)
-            || prose(before) >= 2
-            || words(before) >= 3
-            || is_entity(reading, at);
-        if spoken || (listed && weight < 80) { weight / 3 } else { weight }
+        let own = at > 0 && (weight < AIMED || is_install(before)) && is_line(reading, at);
+        let spoken =
+            quoted || is_shown(reading, at) || prose(before) >= 2 || words(before) >= 3 || is_entity(reading, at);
+        let whole = || weight < AIMED && (is_program(reading) || is_statement(reading));
+        match () {
+            () if own || whole() => weight / 5,
+            () if spoken || (listed && weight < 80) => weight / 3,
+            () => weight,
+        }
     });
     end_rule(reading, listed, evidence);
 }
+
+/// Rules of this weight and more tell what only attackers aim at, wherever it stands.
+const AIMED: u8 = 85;
+
+/// How programs tell people to install them: fetched from a name, and not in the clear.
+fn is_install(before: &[u8]) -> bool {
+    static INSTALL: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(INSTALLS));
+    INSTALL.matches(before)
+}
+
+const INSTALLS: &str = r"(?:curl|wget)\s+-\S+\s[^|;&]{0,80}https://[a-z][\w.-]*[a-z](?::\d+)?/[^\s|;&]+\s*$";
 
 /// True for a semicolon that ends a reference of HTML.
 fn is_entity(text: &[u8], at: usize) -> bool {
@@ -72,7 +85,7 @@ fn end_rule(reading: &[u8], listed: bool, evidence: &mut Evidence) {
         matches!(reading.get(at), Some(b';' | b'|')) && reading.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
     let fenced = reading.get(at) == Some(&b'`') && is_spoken_around(reading, at);
     let named = joined && tight;
-    let inside = reading.get(at) == Some(&b'$') && is_line(before);
+    let inside = is_line(reading, at) || is_program(reading);
     if !(named || inside || fenced || is_shown(reading, at) || prose(before) >= 2 || words(before) >= 3) {
         evidence.add("command-at-end", 66, reading, at);
     }
@@ -83,16 +96,9 @@ fn is_spoken_around(text: &[u8], at: usize) -> bool {
     let (before, inside) = (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default());
     let end = inside.iter().position(|byte| *byte == b'`');
     let behind = end.and_then(|end| inside.get(end + 1..)).unwrap_or_default();
-    words(before) >= 2 || (behind.starts_with(b" ") && behind.get(1).is_some_and(u8::is_ascii_alphabetic))
+    let apart = before.last().is_none_or(|last| !last.is_ascii_alphanumeric());
+    (words(before) >= 2 && apart) || (behind.starts_with(b" ") && behind.get(1).is_some_and(u8::is_ascii_alphabetic))
 }
-
-/// A line that somebody shows, with or without the prompt: it begins with a command of its own.
-fn is_line(before: &[u8]) -> bool {
-    static LINE: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(LINES));
-    LINE.matches(before)
-}
-
-const LINES: &str = r"^(?:\S*[$\#:%]\s+)?(?:ls|cat|sort|top|uniq|tail|head|lspci|lsusb|dpkg|adb|awk|sed|cut|wc|echo|env|mount|ip|ss|netstat|tar|which|rpm|brew|ps|grep|find|curl|du|df|dmesg|history|git|docker|kubectl|journalctl|sudo|cd|npm|npx|yarn|make|cargo|go|pip|apt|export|mkdir|for|if|while)\s";
 
 /// Three parts or more of single words with the same sign between them: a list, a table, a query.
 fn is_list(text: &[u8]) -> bool {
@@ -141,7 +147,7 @@ fn stripped(text: &[u8]) -> Vec<u8> {
 const BLANKS: [&str; 6] = ["${ifs%??}", "${ifs}$9", "${ifs}", "$ifs$9", "$ifs", "%09"];
 const NOTHINGS: [&str; 9] = ["$'", "$@", "$*", "$9", "$1", "$u", "$()", "``", "\\\n"];
 
-const ENDS: &str = r"[\w.]&(?:env|ver)&?$|(?:[;|\n]|\|\||&&|^\s*&|`|\$\()[\s(]*(?:id|ls|dir|ps|pwd|env|df|uptime|ver|sh|arp|set)\s*(?:[;&`)\#'\x22}\n]|\\n|//|\|\||\|\s*['\x22]?\s*$|$)";
+const ENDS: &str = r"[\w.]&(?:env|ver)&?$|(?:[;|\n]|\|\||&&|^\s*&|`|\$\()[\s(]*(?:id|ls|dir|ps|pwd|env|df|uptime|ver|sh|arp|set|reboot|halt|mount|who)\s*(?:[;&`)\#'\x22}\n]|\\n|//|\|\||\|\s*['\x22]?\s*$|$)";
 
 /// What shells begin commands behind, blanks and a folder.
 macro_rules! begin {
@@ -160,7 +166,7 @@ macro_rules! sure {
 /// Commands whose names are.
 macro_rules! words {
     () => {
-        r"(?:cat|id|ls|dir|ping6?|sleep|type|set|ps|pwd|w|who|env|find|head|tail|more|less|sort|cut|touch|rm|mv|cp|kill|date|time|host|net|arp|route|last|df|du|
+        r"(?:cat|id|ls|dir|ss|ping6?|sleep|type|set|ps|pwd|w|who|env|find|head|tail|more|less|sort|cut|touch|rm|mv|cp|kill|date|time|host|net|arp|route|last|df|du|
         mount|test|python[\d.]*|perl|ruby|php|node|java|sh|cd|copy|del|start|mail|dig|reg|ssh|scp|ftp|timeout|wc|nl|uptime|halt|reboot|shutdown|history|rev|od|export|exec|eval|source|script|diff|tar|zip|gcc|man|vi|ed|lua|read|passwd|su|dd|ln|stat|split|join|paste|service|systemctl|lynx|links|get|rundll|ver|vol|attrib|query|tr|uniq|dmesg|locate|finger|groups|mount|docker|git|alias|trap)"
     };
 }
@@ -170,7 +176,7 @@ static CODE: LazyLock<Rules> = LazyLock::new(|| Rules::new(&PROGRAMS));
 const SHELL: [Rule; 18] = [
     (
         "command-on-target",
-        75,
+        86,
         concat!(
             begin!(),
             r"[a-z0-9_.-]{2,20}\s[^;|&]{0,60}(?:/etc/(?:passwd|shadow|hosts|group)|/proc/self|<\s*/(?:etc|proc|dev|var|home|root|tmp)/|\.ssh/|\.bash_history)"
@@ -183,7 +189,7 @@ const SHELL: [Rule; 18] = [
         concat!(
             begin!(),
             words!(),
-            r"(?:\.exe)?(?:[\s+]+(?:-{1,2}[a-z0-9]|aux\b|/|[0-9]|\$|\*|~|[a-z]:|\.|'|\x22|%|>|<|&|http|\w+@|[a-z0-9_-]+\.[a-z]{2,}|[\w.]*/)|[<>][\s&(]*[\w/.]|[;&|]\s*(?:",
+            r"(?:\.exe)?(?:[\s+]+(?:-{1,2}[a-z0-9]|aux\b|/|[0-9]|\$|\*|~|[a-z]:|\.|'|\x22|%|>|<|&|http|\w+@|[a-z0-9_-]+\.(?:[a-z]{2,}|\d+\.)|[\w.]*/)|[<>][\s&(]*[\w/.]|[;&|]\s*(?:",
             "cat|ls|id|whoami|echo))"
         ),
     ),
@@ -202,7 +208,7 @@ const SHELL: [Rule; 18] = [
             sure!(),
             "|",
             words!(),
-            r")\s+(?:\S+\s+){0,4}(?:/etc/|/proc/|c:[\\/]|-[a-z]\s+/|/var/|\.\./|/dev/|\.bash_|~/)"
+            r")\s+(?:\S+\s+){0,4}(?:/etc/(?:passwd|shadow|hosts|group|issue|sudoers|crontab|ssh|hostname|\S*\*|\s|$)|/proc/|c:[\\/](?:windows|winnt|boot|inetpub|users|\W|$)|-[a-z]+\s+/(?:etc|proc|root|home|bin|tmp|var)?/?(?:\s|$)|/var/log/(?:auth\.log|syslog|secure\b|messages)|(?:\.\./){2}|/dev/(?:tcp|udp|sd)|\.bash_|/root/|/home/\w+/\.|\.ssh/(?:id|auth)|id_rsa|\.env\b)"
         ),
     ),
     (
@@ -229,12 +235,12 @@ const SHELL: [Rule; 18] = [
     (
         "command-raw",
         62,
-        r"^\s*(?:whoami|ifconfig|ipconfig|netstat\s+-\w+|uname\s+-\w|cat\s+/\S+|ls\s+-[a-z]+(?:\s+/\S*)?|type\s+(?:%\w+%|c:|\\)\S*|net\s+user|id\s*;.*)\s*$",
+        r"^\s*(?:whoami|ifconfig|ipconfig|netstat\s+-\w+|uname\s+-\w|cat\s+/(?:etc|proc|root|home|boot|dev)\S*|cat\s+/\w+|ls\s+-[a-z]+(?:\s+/\S*)?|type\s+(?:%\w+%|c:|\\)\S*|net\s+user|id\s*;.*)\s*$",
     ),
     (
         "command-download",
         70,
-        r"(?:wget|curl)\s+(?:-\S+\s+(?:\S+\s+)?)*https?://[^\s|;>]+(?:\s*[|;>]|\s+&|\s+-o\s|\s*$)",
+        r"(?:wget|curl)\s+(?:-\S+\s+(?:\S+\s+)?)*(?:http://|https?://\d)[^\s|;>]+(?:\s*[|;>]|\s+&|\s+-o\s|\s*$)",
     ),
     ("command-shock", 95, r"\(\s*\)\s*\{\s*(?::|_|[^}]{0,20})\s*;?\s*\}\s*(?:;|>)"),
     (
@@ -271,12 +277,12 @@ const PROGRAMS: [Rule; 12] = [
     (
         "code-java",
         85,
-        r"getruntime\s*\(|processbuilder|java\.lang\.runtime|javax\.script|java\.io\.file\w*reader|nashorn",
+        r"getruntime\s*\(\s*\)\s*(?:\.\s*(?:exec|load)|[^.\s]|$)|processbuilder|java\.lang\.runtime|javax\.script|java\.io\.file\w*reader|nashorn",
     ),
     (
         "code-page",
         85,
-        r"<\?(?:php|=|\s*(?:system|echo|eval|passthru|exec|include)\b)|<\?\s*@?(?:system|eval)|<%\s*(?:eval|execute|runtime|response|out\.|=\s*(?:system|exec|file|dir|`))|<script\s+language\s*=\s*.?php",
+        r"<\?(?:=|\s*(?:system|echo|eval|passthru|exec|include)\b)|<\?php\b[^?]{0,300}(?:\bsystem|exec\s*\(|eval\s*\(|passthru|assert\s*\(|popen|phpinfo|base64_decode|file_(?:get|put)|readfile|scandir|fwrite|echo\s+['\x22\d]{1,8}[\w*]{0,12}['\x22]?\s*;?\s*\?|`|\$_(?:get|post|request|cookie|server)\s*\[[^\]]{0,30}\]\s*\()|<\?\s*@?(?:system|eval)|<%\s*(?:eval|execute|runtime|response|out\.|=\s*(?:system|exec|file|dir|`))|<script\s+language\s*=\s*.?php",
     ),
     (
         "code-include",
@@ -296,7 +302,7 @@ const PROGRAMS: [Rule; 12] = [
     (
         "code-perl",
         70,
-        r"\bopen\s*\(\s*\w+\s*,\s*['\x22][^'\x22]{0,40}\||\bqx\s*[/({]|perl\s+-e\s|python[\d.]*\s+-c\s|php\s+-r\s|ruby\s+-e\s|node\s+-e\s",
+        r"\bopen\s*\(\s*\w+\s*,\s*['\x22][^'\x22]{0,40}\||\bqx\s*[/({]|perl\s+-e\s|python[\d.]*\s+-c\s.{0,60}(?:\bos\b|socket|subprocess|\bpty\b|exec|eval|system|__import|open\s*\(|urllib|requests)|php\s+-r\s|ruby\s+-e\s|node\s+-e\s",
     ),
     (
         "code-files",
@@ -314,5 +320,5 @@ const PROGRAMS: [Rule; 12] = [
 pub(super) fn compiles() -> bool {
     Rules::new(&SHELL).compiles()
         && CODE.compiles()
-        && [ENDS, LINES].iter().all(|pattern| Pattern::new(pattern).compiles())
+        && [ENDS, INSTALLS].iter().all(|pattern| Pattern::new(pattern).compiles())
 }

@@ -38,13 +38,15 @@ macro_rules! line {
     };
 }
 
-const TABLE: [Rule; 5] = [
+const TABLE: [Rule; 6] = [
     (
         "header-behind-address",
         80,
         concat!(r"^[\w.+-]{1,64}@[\w.-]{1,80}", line!(), r"(?:subject|from|to|cc|bcc|reply-to|x-[a-z-]+)\s*:"),
     ),
-    ("header-then-page", 55, r"^[^\s]{0,60}(?:\r\n){2,}<(?:html|script|body)"),
+    ("header-then-page", 55, r"^[^\s]{0,60}(?:\r?\n){2,}<(?:html|script|body)"),
+    // A line and a header, and nothing else: nobody writes so.
+    ("header-alone", 70, r"^[^\r\n]{0,60}\r?\nx-[a-z][a-z-]{1,30}:\s?\S+\s*$"),
     (
         "header-of-answer",
         85,

@@ -2,6 +2,7 @@
 use std::sync::LazyLock;
 
 use super::evidence::Evidence;
+use super::own::is_statement;
 use super::pattern::{Rule, Rules};
 use super::text::Text;
 
@@ -10,21 +11,34 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
     static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::new(&TABLE));
     let mut evidence = Evidence::default();
     let lower = &text.lower;
-    let whole = is_whole(lower);
+    let whole = is_whole(lower) || is_statement(lower);
     RULES.add(lower, &mut evidence, |weight, at| {
         let before = lower.get(..at).unwrap_or_default();
         // An own filter opens what it closes; one that is broken out of does not.
         let count = |sign: u8| before.split(|byte| *byte == sign).count();
-        let own = count(b'(') > count(b')');
-        if super::text::prose(before) >= 2 || own || whole { weight / 2 } else { weight }
+        let own = count(b'(') > count(b')') || count(b'[') > count(b']');
+        match () {
+            () if own || whole || super::text::prose(before) >= 2 => weight / 3,
+            () => weight,
+        }
     });
     evidence
 }
 
 /// True for a filter of its own: it opens first, and closes all that it opens.
 fn is_whole(text: &[u8]) -> bool {
-    let count = |sign: u8| text.iter().fold(0_usize, |sum, byte| sum + usize::from(*byte == sign));
-    text.starts_with(b"(") && text.ends_with(b")") && count(b'(') == count(b')') && !text.starts_with(b"()")
+    let (Some(open), Some(close)) =
+        (text.iter().position(|byte| *byte == b'('), text.iter().rposition(|byte| *byte == b')'))
+    else {
+        return false;
+    };
+    let (before, filter) = (text.get(..open).unwrap_or_default(), text.get(open..=close).unwrap_or_default());
+    let mut depth = 0_i32;
+    let closed = filter.iter().all(|byte| {
+        depth += i32::from(*byte == b'(') - i32::from(*byte == b')');
+        depth >= 0
+    });
+    closed && depth == 0 && !before.iter().any(|byte| b")*|&".contains(byte)) && !filter.starts_with(b"()")
 }
 
 const TABLE: [Rule; 8] = [

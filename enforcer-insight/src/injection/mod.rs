@@ -13,6 +13,7 @@ mod header;
 mod ldap;
 mod lookup;
 mod nosql;
+mod own;
 mod pasted;
 mod path;
 mod pattern;

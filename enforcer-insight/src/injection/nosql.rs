@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::evidence::Evidence;
+use super::own::{is_program, owns_its_strings};
 use super::pasted::{is_json, is_shown, words};
 use super::pattern::{Pattern, Rule, Rules};
 use super::text::{Sign, Text};
@@ -19,12 +20,21 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
     }
     let lower = &text.lower;
     RULES.add(lower, &mut evidence, |weight, at| match () {
-        () if is_shown(lower, at) => weight / 3,
+        () if is_shown(lower, at) || is_query(lower, at) || is_program(lower) => weight / 3,
         () if words(lower.get(..at).unwrap_or_default()) >= 3 => weight / 2,
         () => weight,
     });
     // What breaks out of a document leaves none that is whole.
     if evidence.is_only("nosql-truth") && is_json(lower) { Evidence::default() } else { evidence }
+}
+
+/// True inside of a query that stands by itself, from the database on: what breaks out of one begins with a quote.
+fn is_query(text: &[u8], at: usize) -> bool {
+    let begin = text.windows(3).position(|three| three == b"db.").filter(|begin| *begin <= at);
+    let before = begin.and_then(|begin| text.get(..begin)).unwrap_or(b"'");
+    before.last().is_none_or(|last| b" (\n:>`".contains(last))
+        && !before.iter().any(|byte| b";}".contains(byte))
+        && owns_its_strings(before)
 }
 
 macro_rules! operators {
@@ -52,7 +62,7 @@ const TABLE: [Rule; 11] = [
     (
         "nosql-this",
         75,
-        r"(?:\|\||&&|[;{(]|return)\s*(?:!\s*)?\(?\s*(?:this|obj)\s*(?:\.|\[)\s*['\x22]?\w+.{0,8}(?:==|\.match|\.length|\[|!=|>|<|\.test|\.substring|\.charat)|(?:this|obj)\.\w+\.match\s*\(|^\s*this\.\w+\s*[=!]=",
+        r"(?:\|\||&&|[;(]|(?:^|[^{])\{|return)\s*(?:!\s*)?\(?\s*(?:this|obj)\s*(?:\.|\[)\s*['\x22]?\w+.{0,8}(?:==|\.match|\.length|\[|!=|>|<|\.test|\.substring|\.charat)|(?:this|obj)\.\w+\.match\s*\(|^\s*this\.\w+\s*[=!]=",
     ),
     (
         "nosql-shell",

@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use super::evidence::Evidence;
+use super::own::{is_line, is_program};
 use super::pasted::{is_shown, words};
 use super::pattern::Pattern;
 use super::text::Text;
@@ -15,7 +16,8 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
     let mut evidence = Evidence::default();
     let slashed: Vec<u8> = text.lower.iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect();
     let climb = Climb::of(&slashed);
-    let spoken = text.prose_before(climb.at.unwrap_or(text.lower.len())) >= 2;
+    let begin = climb.at.unwrap_or(text.lower.len());
+    let spoken = text.prose_before(begin) >= 2 || (climb.at.is_some() && is_line(&text.lower, begin));
     if let (Some(at), false) = (climb.at, spoken) {
         climbing(&climb, at, &slashed, text, &mut evidence);
     }
@@ -108,7 +110,10 @@ fn targets(slashed: &[u8], climb: &Climb, text: &Text<'_>, evidence: &mut Eviden
     static TARGETS: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(TARGET_FILES));
     static SCHEMES: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(TARGET_SCHEMES));
     let squeezed = squeeze(slashed);
-    let shown = |text: &[u8], at: usize| is_shown(text, at) || words(text.get(..at).unwrap_or_default()) > 0;
+    let shown = |text: &[u8], at: usize| {
+        let before = text.get(..at).unwrap_or_default();
+        is_shown(text, at) || words(before) > 0 || is_line(text, at) || is_program(text)
+    };
     let spoken = |at: usize| shown(&squeezed, at);
     if let Some((at, end)) = TARGETS.find(&squeezed) {
         let behind = words(squeezed.get(end..).unwrap_or_default());

@@ -117,7 +117,7 @@ const TABLE: [Rule; 9] = [
         70,
         concat!(
             web!(),
-            r"(?:kubernetes(?:\.default)?|consul|vault|elasticsearch|redis|admin|backend|intern|intranet|jenkins|docker|etcd|mongo\w*|mysql|postgres|memcached|rabbitmq|metadata|db|database|api-internal|internal[\w.-]*):?\d*",
+            r"(?:kubernetes(?:\.default)?(?:\.svc)?|consul|vault|elasticsearch|redis|admin|backend|intern|intranet|jenkins|docker|etcd|mongo\w*|mysql|postgres|memcached|rabbitmq|metadata|db|database|api-internal|internal[\w.-]*):?\d*",
             end!()
         ),
     ),

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use super::evidence::Evidence;
+use super::own::is_program;
 use super::pasted::{is_json, is_shown};
 use super::pattern::{Pattern, Rule, Rules};
 use super::text::{Text, prose};
@@ -12,7 +13,9 @@ use super::text::{Text, prose};
 pub(super) fn judge(text: &Text<'_>) -> Evidence {
     static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::new(&TABLE));
     let mut evidence = Evidence::default();
+    let program = is_program(&text.lower);
     for (open, close, weight) in BRACKETS {
+        let weight = if program { weight / 3 } else { weight };
         // A document of JSON is one such bracket.
         if open != "{" || !is_json(&text.lower) {
             expressions(open, close, weight, text, &mut evidence);
@@ -20,7 +23,7 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
     }
     let lower = &text.lower;
     RULES.add(lower, &mut evidence, |weight, at| match () {
-        () if is_shown(lower, at) => weight / 3,
+        () if program || is_shown(lower, at) => weight / 3,
         () if prose(lower.get(..at).unwrap_or_default()) >= 4 => weight / 2,
         () => weight,
     });
@@ -81,7 +84,7 @@ const NEAR: usize = 14;
 
 /// Constants joined by an operator; a method of a constant.
 const COMPUTE: &str = r"^[=\-+!:\s({\#$@\[]*(?:\d+(?:\.\d+)?|'[^']{0,20}'|\x22[^\x22]{0,20}\x22)\s*[*+%/|^-]+\s*(?:\d+|'[^']{0,20}'|\x22[^\x22]{0,20}\x22)[\s)}\]]*$
-    |^[=\-+\s(]*(?:'[^']{0,30}'|\x22[^\x22]{0,30}\x22|\d+|\[\]|\(\))\s*\.\s*[a-z_]+\s*[(.\[]?|^=?\s*['\x22][\w]{0,20}['\x22]\s*\|\s*\w+
+    |^[=\-+\s(]*(?:'[^']{0,30}'|\x22[^\x22]{0,30}\x22|\d+|\[\]|\(\))\s*\.\s*[a-z_]+\s*[(.\[]?|^=?\s*['\x22][\w]{0,20}['\x22]\s*\|\s*\w+\s*(?:\(|\||$)
     |^[=\s]*\d+\s*\*\s*\d+|^\s*(?:print|echo|puts)?[(\s]*['\x22]?\d{1,9}['\x22]?\s*\*\s*['\x22]?\d{1,9}['\x22]?";
 
 /// What lies behind templates.
@@ -90,7 +93,7 @@ const REACH: &str = r"__\w+__|\\x5f|\b_self\b|getclass|classloader|forname|getru
     constructor|\bfile_excerpt|registerundefined|getfilter|\|\s*(?:map|filter|sort|reduce)\s*\(\s*['\x22](?:system|exec|passthru|\w+)|\|\s*attr\s*\(|freemarker|\?\s*(?:new|api|eval|interpret)\b|\bt\s*\(\s*(?:java|org|[\w.]+)\s*\)|
     \#(?:rt|_memberaccess|context|cmd|a\b|req|res|_\b|application|session|parameters|attr)|@java|@org|ognl|getenv|getproperty|java\.(?:lang|util|io|net|nio)|javax?\.|file\.(?:open|read)|file_get|dir\.(?:entries|glob)|io\.popen|`\s*\w+|
     \bphp\b.*;|\binclude\s+['\x22]?/|\bdump\s*\(\s*(?:app|_context)?|\bdebug\b\s*$|\bload\s+\w+\s*$|require\s*\(|process\.|global\.|child_process|self::|getstreamvariable|smarty\.|\bapp\s*\.\s*request|open\s*\(\s*['\x22]|
-    \bbuiltins\b|\bos\s*\.\s*\w+\s*\(|subprocess|\$on\.|\$eval|\ba\s*=\s*['\x22]|tojson|\bphpinfo|_context|\bsource\s*\(|\bconstant\s*\(|\#this|\(\)\s*\.\s*class|\[\]\s*\.\s*class|''\s*\.\s*class|session\.|alert\s*\(|ws\.sh|xmlhttp|system\.(?:diagnostics|io|net|environment)|pageContext|pagecontext|param\.\w+|applicationscope|facescontext|servletcontext";
+    \bbuiltins\b|\bos\s*\.\s*\w+\s*\(|subprocess|\$on\.|\$eval|\ba\s*=\s*['\x22]|tojson|\bphpinfo|_context|\bsource\s*\(|\bconstant\s*\(|\#this|\(\)\s*\.\s*class|\[\]\s*\.\s*class|''\s*\.\s*class|session\.(?:_|get|set|id\b|servlet|invalidate)|alert\s*\(|ws\.sh|xmlhttp|system\.(?:diagnostics|io|net|environment)|pageContext|pagecontext|param\.\w+|applicationscope|facescontext|servletcontext";
 
 const TABLE: [Rule; 8] = [
     (
@@ -101,7 +104,7 @@ const TABLE: [Rule; 8] = [
     (
         "template-tag",
         85,
-        r"[<\[]\#(?:assign|list|import|include|macro|function|setting)\s|\{php\}|\{literal\}.{0,40}\{/|\{(?:if|include|fetch|system|eval|math)\s+[\w=]*['\x22(]?(?:system|phpinfo|file|/etc|exec|passthru|readfile)",
+        r"[<\[]\#(?:assign|import|include|macro|function|setting)\s|\{php\}|\{literal\}.{0,40}\{/|\{(?:if|include|fetch|system|eval|math)\s+[\w=]*['\x22(]?(?:system|phpinfo|file|/etc|exec|passthru|readfile)",
     ),
     (
         "template-import",
@@ -131,7 +134,7 @@ const TABLE: [Rule; 8] = [
     (
         "template-angular",
         82,
-        r"\{\{\s*(?:constructor|\$on|\$eval|tostring|'a'|x\s*=|\[\]\.|this\.|\(_|_=|a=|!ready|c=|0\[)|\.constructor(?:\.prototype)?\.\w+\s*=|constructor\.constructor",
+        r"\{\{\s*(?:constructor|\$on|\$eval|tostring|'a'|x\s*=|\[\]\.|this\.(?:constructor|\$|_)|\(_|_=|a=|!ready|c=|0\[)|\.constructor(?:\.prototype)?\.\w+\s*=|constructor\.constructor",
     ),
 ];
 

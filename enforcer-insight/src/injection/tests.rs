@@ -22,6 +22,7 @@ fn every_pattern_compiles() {
         super::header::compiles(),
         super::ldap::compiles(),
         super::nosql::compiles(),
+        super::own::compiles(),
         super::path::compiles(),
         super::sql::compiles(),
         super::ssrf::compiles(),
@@ -29,7 +30,7 @@ fn every_pattern_compiles() {
         super::xss::compiles(),
         super::xxe::compiles(),
     ];
-    assert_eq!(rooms, [true; 11]);
+    assert_eq!(rooms, [true; 12]);
 }
 
 /// One attack of each kind, at least: what it is, and as what it must be found.

@@ -4,12 +4,17 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: what they cannot make fails them")]
 
 mod attacks;
+mod attacks_bare;
 mod attacks_held;
+mod attacks_last;
 mod attacks_sql;
 mod attacks_xss;
 mod clean;
 mod clean_awkward;
+mod clean_built;
+mod clean_desk;
 mod clean_held;
+mod clean_notes;
 mod grammar;
 mod place;
 mod set;
@@ -151,4 +156,22 @@ fn injection_measure() {
     speed("attacks with SQL", |random| attacks::tuned(Class::Sql, random));
     assert!(tuned >= 95.0 && held >= 90.0, "attacks are missed: {tuned} {held}");
     assert!(ordinary <= 0.1 && awkward <= 1.0 && unseen <= 1.0, "clean texts hit: {ordinary} {awkward} {unseen}");
+}
+
+/// Sets that were written before anybody looked at the rules; general faults that they showed were mended. What they gave before is in `docs/CONTENT.md`.
+#[test]
+fn injection_measure_unseen() {
+    let bare = show("attacks as they are typed", &recall(11, attacks_bare::bare));
+    let desk = false_positives("texts of a help desk", 12, AWKWARD, clean_desk::desk);
+    let built = false_positives("texts built like programs", 13, AWKWARD, clean_built::built);
+    assert!(bare >= 85.0, "attacks are missed: {bare}");
+    assert!(desk <= 4.5 && built <= 4.5, "clean texts hit: {desk} {built}");
+}
+
+/// Of these, the last: measured when the rules for the others were done, and then looked at once.
+#[test]
+fn injection_measure_last() {
+    let last = show("the last attacks", &recall(14, attacks_last::last));
+    let notes = false_positives("the last texts", 15, AWKWARD, clean_notes::note);
+    assert!(last >= 70.0 && notes <= 8.0, "attacks are missed, or clean texts hit: {last} {notes}");
 }

@@ -3,6 +3,7 @@
 //!
 //! What is in the file is at most a minute old: an agent that is killed forgets what it saw since. A file that cannot be read is put
 //! aside, and the inventory begins anew; neither stops anything.
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,6 +49,11 @@ impl Apis {
 }
 
 impl Core {
+    /// The services that were called, by name.
+    pub(super) fn called_services(&self) -> impl Iterator<Item = &str> {
+        self.apis.inventory.services().map(|(name, _)| name)
+    }
+
     /// Takes requests with their answers.
     pub(super) fn take_calls(&mut self, exchanges: &[Exchange]) {
         for exchange in exchanges {
@@ -87,8 +93,10 @@ impl Core {
         let failed = |error: postcard::Error| Trouble::new(Exit::Failed, error.to_string(), "");
         let bytes = bytes.map_err(failed)?;
         let last = bytes.len().div_ceil(PART).max(1) - 1;
+        let owners = |at: usize| if at == last { self.owners.of(service) } else { BTreeMap::new() };
         let parts = bytes.chunks(PART).enumerate();
-        Ok(parts.map(|(at, part)| Reply::Apis(ApisPart { bytes: part.to_vec(), last: at == last })).collect())
+        let part = |(at, part): (usize, &[u8])| ApisPart { bytes: part.to_vec(), last: at == last, owners: owners(at) };
+        Ok(parts.map(part).map(Reply::Apis).collect())
     }
 
     fn knows_apis_of(&self, name: &str) -> bool {

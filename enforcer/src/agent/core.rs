@@ -12,6 +12,7 @@ use super::apis::Apis;
 use super::center::CenterState;
 use super::crowdsec::CrowdSecState;
 use super::findings::Watch;
+use super::owners::Owners;
 use super::reload::allowed as configured;
 use super::samples::Learned;
 use super::told::Told;
@@ -66,6 +67,8 @@ pub(super) struct Core {
     pub(super) learned: Learned,
     /// Every API that was called.
     pub(super) apis: Apis,
+    /// Who answers for the services.
+    pub(super) owners: Owners,
     /// Filters and what they found.
     pub(super) watch: Watch,
     /// Orders refused because a map was full.
@@ -120,6 +123,7 @@ impl Core {
             requests: broadcast::Sender::new(FOLLOWED),
             learned: Learned::default(),
             apis: Apis::default(),
+            owners: Owners::default(),
             watch: Watch::default(),
             refused_for_want_of_room: 0,
             full: BTreeMap::new(),

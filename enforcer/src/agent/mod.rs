@@ -25,6 +25,7 @@ mod imports;
 mod names;
 mod notify;
 mod orders;
+mod owners;
 mod places;
 mod reconcile;
 mod reload;

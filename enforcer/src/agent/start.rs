@@ -18,6 +18,7 @@ use super::core::Core;
 use super::crowdsec::ask_crowdsec;
 use super::findings::{keep_findings, tend_filters};
 use super::hooks::watch_interfaces;
+use super::owners::look_for_owners;
 use super::samples::read_samples;
 use super::{Shared, clock, notify, reload, server};
 use crate::apply::{apply, apply_one};
@@ -237,6 +238,7 @@ async fn serve(
         tokio::spawn(tick(core.clone())),
         tokio::spawn(watch_interfaces(core.clone())),
         tokio::spawn(keep_apis(core.clone())),
+        tokio::spawn(look_for_owners(core.clone())),
         tokio::spawn(keep_findings(core.clone())),
         tokio::spawn(tend_filters(core.clone())),
         tokio::spawn(ask_crowdsec(core.clone())),

@@ -2,6 +2,7 @@
 //!
 //! In: typed arguments, the inventory of the agent, a specification. Out: tables or JSON; the specification as it is. Never here: what
 //! is learned from calls (insight), or how the agent keeps it.
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -12,24 +13,32 @@ use super::args::{ApisArgs, ApisCommand, Globals};
 use super::client::Client;
 use super::failure::Failure;
 use super::out::Out;
-use crate::wire::{ApiLine, ApiReport, ApiService, ApisPart, ApisReport, DriftReport, Exit, Request};
+use crate::wire::{ApiLine, ApiOwner, ApiReport, ApiService, ApisPart, ApisReport, DriftReport, Exit, Request};
 
 /// `apis`.
 pub(super) fn apis(args: ApisArgs, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     let ApisArgs { service, command } = args;
     // A specification that cannot be read needs no agent.
     let spec = if let Some(ApisCommand::Drift { spec }) = &command { Some(read_spec(spec)?) } else { None };
-    let inventory = inventory(service.as_deref(), globals)?;
+    let (inventory, owners) = asked(service.as_deref(), globals)?;
     match command {
-        None => list(&inventory, out),
-        Some(ApisCommand::Show { method, template }) => show(&inventory, &method, &template, out),
-        Some(ApisCommand::Export { openapi: _ }) => export(&inventory, out),
+        None => list(&inventory, &owners, out),
+        Some(ApisCommand::Show { method, template }) => show(&inventory, &owners, (&method, &template), out),
+        Some(ApisCommand::Export { openapi: _ }) => export(&inventory, &owners, out),
         Some(ApisCommand::Drift { .. }) => compare(&inventory, &spec.unwrap_or_default(), out),
     }
 }
 
-/// The inventory, part by part.
+/// Who answers, by service.
+type Owners = BTreeMap<String, Vec<ApiOwner>>;
+
+/// The inventory.
 pub(super) fn inventory(service: Option<&str>, globals: &Globals) -> Result<Inventory, Failure> {
+    asked(service, globals).map(|(inventory, _)| inventory)
+}
+
+/// The inventory, part by part, and who answers.
+fn asked(service: Option<&str>, globals: &Globals) -> Result<(Inventory, Owners), Failure> {
     let mut client = Client::open(globals)?;
     client.send(&Request::Apis(service.map(str::to_owned)))?;
     let mut bytes = Vec::new();
@@ -39,21 +48,32 @@ pub(super) fn inventory(service: Option<&str>, globals: &Globals) -> Result<Inve
         if part.last {
             let length = bytes.len();
             let malformed = |source| crate::wire::FrameError::Malformed { length, source };
-            return postcard::from_bytes(&bytes).map_err(malformed).map_err(Failure::Frame);
+            let inventory = postcard::from_bytes(&bytes).map_err(malformed).map_err(Failure::Frame)?;
+            return Ok((inventory, part.owners));
         }
     }
 }
 
-fn list(inventory: &Inventory, out: &mut Out) -> Result<Exit, Failure> {
+fn list(inventory: &Inventory, owners: &Owners, out: &mut Out) -> Result<Exit, Failure> {
     let endpoints: Vec<ApiLine> = inventory.list(None).iter().map(ApiLine::from).collect();
-    let services = inventory.services().map(|(name, service)| ApiService::new(name, service)).collect();
+    let services =
+        inventory.services().map(|(name, service)| ApiService::new(name, service, of(owners, name))).collect();
     let report = ApisReport { services, endpoints };
     let (now, colour) = (super::now(), out.colour);
     out.report(&report, |report| apis_text::list(report, now, colour))?;
     Ok(Exit::Done)
 }
 
-fn show(inventory: &Inventory, method: &str, template: &str, out: &mut Out) -> Result<Exit, Failure> {
+fn of(owners: &Owners, service: &str) -> Vec<ApiOwner> {
+    owners.get(service).cloned().unwrap_or_default()
+}
+
+fn show(
+    inventory: &Inventory,
+    owners: &Owners,
+    (method, template): (&str, &str),
+    out: &mut Out,
+) -> Result<Exit, Failure> {
     let wanted = nameless(template);
     let is_wanted = |one: &&Listed<'_>| one.method.eq_ignore_ascii_case(method) && nameless(&one.template()) == wanted;
     let all = inventory.list(None);
@@ -66,13 +86,20 @@ fn show(inventory: &Inventory, method: &str, template: &str, out: &mut Out) -> R
         return Err(several(found.iter().map(|one| one.service).chain([endpoint.service])));
     }
     let (now, colour) = (super::now(), out.colour);
-    out.report(&ApiReport::from(endpoint), |report| apis_text::show(report, now, colour))?;
+    let report = ApiReport::new(endpoint, of(owners, endpoint.service));
+    out.report(&report, |report| apis_text::show(report, now, colour))?;
     Ok(Exit::Done)
 }
 
-fn export(inventory: &Inventory, out: &mut Out) -> Result<Exit, Failure> {
+fn export(inventory: &Inventory, owners: &Owners, out: &mut Out) -> Result<Exit, Failure> {
     let service = only_service(inventory)?;
-    let document = openapi(service, &inventory.list(Some(service)));
+    let mut document = openapi(service, &inventory.list(Some(service)));
+    // Who answers is of this host, so it is no part of what is learned from calls.
+    if let (Some(owners), Some(info)) =
+        (owners.get(service), document.get_mut("info").and_then(|info| info.as_object_mut()))
+    {
+        info.insert("x-enforcer-owners".to_owned(), serde_json::json!(owners));
+    }
     let text = serde_json::to_string_pretty(&document).map_err(|error| Failure::Output(error.into()))?;
     out.text(&text)?;
     Ok(Exit::Done)

@@ -7,7 +7,9 @@ use enforcer_insight::inventory::DriftKind;
 use enforcer_policy::Moment;
 
 use super::table::{Grid, Mood, clean, grouped, maybe, number, right, span, state, time, word};
-use crate::wire::{ApiConsumers, ApiField, ApiLine, ApiReport, ApiService, ApiSpread, ApisReport, DriftReport};
+use crate::wire::{
+    ApiConsumers, ApiField, ApiLine, ApiOwner, ApiReport, ApiService, ApiSpread, ApisReport, DriftReport,
+};
 
 /// A score from here on is worth a look, and from there a hurry.
 const DOUBTFUL: u8 = 20;
@@ -35,7 +37,37 @@ pub(super) fn list(report: &ApisReport, now: Moment, colour: bool) -> String {
     }
     let mut text = if report.endpoints.is_empty() { "no APIs were called\n".to_owned() } else { grid.text() };
     report.services.iter().filter_map(rest).for_each(|rest| text += &rest);
+    for service in &report.services {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}: {}", clean(&service.name), answered(&service.owners));
+    }
     text
+}
+
+/// Who answers for a service.
+fn answered(owners: &[ApiOwner]) -> String {
+    if owners.is_empty() {
+        return "who answers is not known: no socket of this network namespace listens on its ports".to_owned();
+    }
+    let each: Vec<String> = owners.iter().map(owner).collect();
+    format!("answered by {}", each.join("; "))
+}
+
+/// The process, what it belongs to, where it listens.
+fn owner(owner: &ApiOwner) -> String {
+    let process = owner.process.as_deref().unwrap_or("a process that may not be looked at");
+    let pod = owner.pod.as_ref().map(|pod| format!("pod {pod}"));
+    let container = owner.container.as_ref().map(|container| format!("container {}", short(container)));
+    let parts = [owner.unit.clone(), container, pod, Some(format!("user {}", owner.user))];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    clean(&format!("{process} ({}) on {}", parts.join(", "), owner.address))
+}
+
+/// As much of a container's id as its runtime shows.
+fn short(container: &str) -> &str {
+    let (runtime, id) = container.split_once(':').unwrap_or(("", container));
+    let hex = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    container.get(..runtime.len() + 13).filter(|_| hex).unwrap_or(container)
 }
 
 /// What of a service is in no endpoint; nothing when everything is.
@@ -85,6 +117,7 @@ fn facts(report: &ApiReport, now: Moment) -> Vec<(&'static str, String)> {
         ("requests", [sizes(report.request_bytes), counts(&report.request_types)].join("; ")),
         ("answers", [sizes(report.answer_bytes), counts(&report.answer_types)].join("; ")),
         ("data", data(report)),
+        ("served", answered(&report.owners)),
         ("risk", format!("{} of 100", line.risk)),
     ]
 }

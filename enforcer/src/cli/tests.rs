@@ -1,4 +1,5 @@
 //! Whole commands against an agent that is played by a thread.
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -402,9 +403,21 @@ fn parts(request: &Request) -> Vec<Reply> {
     assert_eq!(*request, Request::Apis(None));
     let bytes = postcard::to_allocvec(&called()).unwrap();
     let (one, two) = bytes.split_at(100);
+    let owner = |address: &str, process: Option<&str>, container: Option<&str>| ApiOwner {
+        address: address.to_owned(),
+        process: process.map(str::to_owned),
+        unit: container.is_none().then(|| "shop.service".to_owned()),
+        container: container.map(str::to_owned),
+        pod: None,
+        user: 33,
+        group: Some("/system.slice/shop.service".to_owned()),
+    };
+    let container = format!("docker:{}", "4f".repeat(32));
+    let all = vec![owner("0.0.0.0:8080", Some("node"), None), owner("[::]:8081", None, Some(&container))];
+    let owners = called().services().map(|(name, _)| (name.to_owned(), all.clone())).collect();
     vec![
-        Reply::Apis(ApisPart { bytes: one.to_vec(), last: false }),
-        Reply::Apis(ApisPart { bytes: two.to_vec(), last: true }),
+        Reply::Apis(ApisPart { bytes: one.to_vec(), last: false, owners: BTreeMap::new() }),
+        Reply::Apis(ApisPart { bytes: two.to_vec(), last: true, owners }),
     ]
 }
 

@@ -16,6 +16,27 @@ pub struct ApisPart {
     pub bytes: Vec<u8>,
     /// True for the last one.
     pub last: bool,
+    /// In the last one: who answers for each service that was called.
+    pub owners: BTreeMap<String, Vec<ApiOwner>>,
+}
+
+/// Who listens for a service. What is `None` is not known: where the agent is not root, the names of processes of others may not be read.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct ApiOwner {
+    /// Where it listens.
+    pub address: String,
+    /// The name of the process; that of all processes of its control group, where whose the socket is may not be read.
+    pub process: Option<String>,
+    /// The unit of systemd.
+    pub unit: Option<String>,
+    /// The runtime, a colon, the container's id or name.
+    pub container: Option<String>,
+    /// The pod of Kubernetes.
+    pub pod: Option<String>,
+    /// The number of the user that made the socket.
+    pub user: u32,
+    /// The path of the control group.
+    pub group: Option<String>,
 }
 
 /// All endpoints.
@@ -44,6 +65,8 @@ pub struct ApiService {
     pub unmatched: BTreeMap<u16, u64>,
     /// Calls that found no room, by the limit that they met.
     pub forgotten: BTreeMap<String, u64>,
+    /// Who answers; nobody where no socket of the host's network namespace listens on its ports.
+    pub owners: Vec<ApiOwner>,
 }
 
 /// One endpoint in a line.
@@ -112,6 +135,8 @@ pub struct ApiReport {
     pub data: Vec<ApiData>,
     /// The reasons of its risk.
     pub risk: Vec<ApiRisk>,
+    /// Who answers for its service.
+    pub owners: Vec<ApiOwner>,
 }
 
 /// How many different ones called; estimates when there are many.
@@ -188,7 +213,7 @@ pub struct DriftReport {
 
 impl ApiService {
     /// Of a service of the inventory.
-    pub fn new(name: &str, service: &Service) -> Self {
+    pub fn new(name: &str, service: &Service, owners: Vec<ApiOwner>) -> Self {
         let forgotten = service.forgotten.each().into_iter().filter(|(_, count)| *count > 0);
         Self {
             name: name.to_owned(),
@@ -198,6 +223,7 @@ impl ApiService {
             unanswered: service.unanswered,
             unmatched: service.unmatched.clone(),
             forgotten: forgotten.map(|(limit, count)| (limit.to_owned(), count)).collect(),
+            owners,
         }
     }
 }
@@ -223,8 +249,9 @@ impl From<&Listed<'_>> for ApiLine {
     }
 }
 
-impl From<&Listed<'_>> for ApiReport {
-    fn from(endpoint: &Listed<'_>) -> Self {
+impl ApiReport {
+    /// Of an endpoint of the inventory.
+    pub fn new(endpoint: &Listed<'_>, owners: Vec<ApiOwner>) -> Self {
         let usage = endpoint.usage;
         let reasons = risk(endpoint, None).reasons.into_iter();
         Self {
@@ -243,6 +270,7 @@ impl From<&Listed<'_>> for ApiReport {
             answer: fields(&usage.answer),
             data: data(usage),
             risk: reasons.map(|reason| ApiRisk { points: reason.points, why: reason.why.to_owned() }).collect(),
+            owners,
         }
     }
 }

@@ -22,7 +22,8 @@ mod shape;
 mod tests;
 
 pub use apis::{
-    ApiConsumers, ApiData, ApiField, ApiLine, ApiReport, ApiService, ApiSpread, ApisPart, ApisReport, DriftReport,
+    ApiConsumers, ApiData, ApiField, ApiLine, ApiOwner, ApiReport, ApiService, ApiSpread, ApisPart, ApisReport,
+    DriftReport,
 };
 pub use exchange::{Identity, RequestReport, ServiceRequests, TimesReport};
 pub use finding::{FilterReport, FindingReport, FindingsPage};

@@ -88,6 +88,26 @@ fn requests_have_their_bytes() {
     assert_eq!(encode(&Request::Status).unwrap(), [1, 0, 0, 0, 18]);
 }
 
+fn owner() -> ApiOwner {
+    ApiOwner {
+        address: "[::]:80".to_owned(),
+        process: Some("nginx".to_owned()),
+        unit: Some("nginx.service".to_owned()),
+        container: None,
+        pod: None,
+        user: 33,
+        group: None,
+    }
+}
+
+#[test]
+fn owners_have_their_bytes() {
+    let part = ApisPart { bytes: vec![7], last: true, owners: [("a".to_owned(), vec![owner()])].into() };
+    let wanted =
+        [b"\x01\x07\x01\x01\x01a\x01\x07[::]:80\x01\x05nginx\x01\x0dnginx.service".as_slice(), &[0, 0, 33, 0]].concat();
+    assert_eq!(encode(&part).unwrap().split_off(4), wanted);
+}
+
 #[test]
 fn a_full_chunk_fits_in_a_frame() {
     let item = ImportItem::Network(Prefix::host(Address::v6([0xff; 16])));
@@ -148,7 +168,7 @@ fn every_reply_comes_back() {
     let mut rejected = Rejections::default();
     rejected.push(7, "too wide");
     for reply in [
-        Reply::Apis(ApisPart { bytes: vec![0, 255], last: true }),
+        Reply::Apis(ApisPart { bytes: vec![0, 255], last: true, owners: [("pay".to_owned(), vec![owner()])].into() }),
         Reply::Done,
         Reply::Error(Trouble::new(Exit::Refused, "too wide", "add --wide")),
         Reply::Event(event()),

@@ -8,6 +8,7 @@ mod words;
 use std::sync::LazyLock;
 
 use super::evidence::Evidence;
+use super::own::{is_program, is_statement, owns_its_strings};
 use super::pattern::{Rule, Rules};
 use super::text::{Sign, Text};
 use shape::{Shape, shape};
@@ -15,9 +16,12 @@ use shape::{Shape, shape};
 /// Quotes of each kind that a value is tried behind.
 const MOST_QUOTES: usize = 3;
 
-/// What speaks for SQL: in the text, or where it has no blanks, in what it is with blanks for plus signs.
+/// What speaks for SQL: a statement that is whole joins on to none. In the text, or where it has no blanks, in what it is with blanks for plus signs.
 pub(super) fn judge(text: &Text<'_>) -> Evidence {
     let mut best = Evidence::default();
+    if is_statement(&text.lower) || (is_program(&text.lower) && owns_its_strings(&text.lower)) {
+        return best;
+    }
     if text.lower.contains(&0xa0) {
         let blank = |byte: &u8| if matches!(byte, 0xa0 | 0xc2) { b' ' } else { *byte };
         look(&text.lower.iter().map(blank).collect::<Vec<u8>>(), text, &mut best);
@@ -34,12 +38,21 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
 
 static WORDED: LazyLock<Rules> = LazyLock::new(|| Rules::new(&STATEMENTS));
 
-/// Statements whose words are rare enough to speak for themselves, behind a value and a semicolon.
-const STATEMENTS: [Rule; 1] = [(
-    "sql-stacked-words",
-    85,
-    r"^[^\s;]{0,40}(?:\s\S{1,20})?\s*['\x22]?\s*\)?;\s*(?:create\s+(?:user|table|login|role|(?:or\s+replace\s+)?(?:function|procedure|trigger))\s|alter\s+(?:table|user|login|role)\s|rename\s+table\s|grant\s+\w+\s+(?:on|to)\s|handler\s+\w+\s+(?:open|read)|prepare\s+\w+\s+from\s|set\s+@\w+\s*=|copy\s*\(?[\w\s()]*\b(?:to|from)\s|execute\s+(?:immediate|sp_)|truncate\s+table\s)",
-)];
+/// Words that speak for themselves behind a value: of rare statements, of numbers that something is joined on to.
+const STATEMENTS: [Rule; 4] = [
+    (
+        "sql-stacked-words",
+        85,
+        r"^[^\s;]{0,40}(?:\s\S{1,20})?\s*['\x22]?\s*\)?;\s*(?:create\s+(?:user|table|login|role|(?:or\s+replace\s+)?(?:function|procedure|trigger))\s|alter\s+(?:table|user|login|role)\s|rename\s+table\s|grant\s+\w+\s+(?:on|to)\s|handler\s+\w+\s+(?:open|read)|prepare\s+\w+\s+from\s|set\s+@\w+\s*=|copy\s*\(?[\w\s()'\x22]*\b(?:to|from)\s|backup\s+database\s|execute\s+(?:immediate|sp_)|truncate\s+table\s)",
+    ),
+    ("sql-true-number", 65, r"^-?\d+\s*(?:\bor\b|\|\|)\s*(?:true|not\s+false)\s*$"),
+    ("sql-number-closed", 70, r"^-?\d+\)+\s*(?:or|and|\|\|)\s*\(+\s*[\w'\x22(]"),
+    (
+        "sql-number-select",
+        78,
+        r"^-?\d+\s+(?:(?:and|or)\s+\(\s*select\s|union\s+(?:all\s+|distinct\s+)?select\s+[\w@.()*]+\s*(?:,|from\s))",
+    ),
+];
 
 /// Judges a text as it stands, and behind its quotes.
 fn look(lower: &[u8], text: &Text<'_>, best: &mut Evidence) {

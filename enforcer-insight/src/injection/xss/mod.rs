@@ -50,6 +50,9 @@ fn broken_out(text: &[u8], at: usize, weight: u8, evidence: &mut Evidence) {
     let (attributes, _) = tags::attributes(behind);
     for attribute in attributes.iter().take(FEW) {
         let runs = script::is_script(&attribute.value);
+        if INERT.contains(&attribute.value.trim_ascii()) {
+            continue;
+        }
         if tags::is_handler(attribute.name) && (runs || at > 0 && !attribute.value.is_empty()) {
             evidence.add("xss-handler", if runs { weight } else { weight - 25 }, text, at);
         }
@@ -92,7 +95,8 @@ fn element(tag: &Tag<'_>, text: &[u8], evidence: &mut Evidence) {
 fn attribute_rules(tag: &Tag<'_>, attribute: &Attribute<'_>, text: &[u8], evidence: &mut Evidence) {
     let value = &attribute.value;
     let handler = attribute.name.starts_with(b"on") && attribute.name.len() > 4;
-    if handler && attribute.name.iter().all(u8::is_ascii_alphabetic) && !value.trim_ascii().is_empty() {
+    let inert = INERT.contains(&attribute.value.trim_ascii());
+    if handler && !inert && attribute.name.iter().all(u8::is_ascii_alphabetic) && !value.trim_ascii().is_empty() {
         evidence.add("xss-handler", 92, text, tag.at);
     }
     if script::is_script_url(value) {
@@ -155,6 +159,8 @@ fn behind<'t>(tag: &Tag<'_>, text: &'t [u8]) -> &'t [u8] {
     text.get(tag.end..).unwrap_or_default()
 }
 
+/// Handlers that do nothing.
+const INERT: [&[u8]; 4] = [b"return false", b"return false;", b"return true", b"void(0)"];
 /// Attributes that are looked at behind a quote.
 const FEW: usize = 4;
 

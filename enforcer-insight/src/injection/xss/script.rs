@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::injection::evidence::Evidence;
+use crate::injection::own::is_program;
 use crate::injection::pattern::{Pattern, Rule, Rules};
 use crate::injection::text::prose;
 
@@ -40,11 +41,11 @@ pub(super) fn is_style(text: &[u8]) -> bool {
 /// Rules for a value inside of a script, or as a URL.
 pub(super) fn judge(text: &[u8], evidence: &mut Evidence) {
     static RULES: LazyLock<Rules> = LazyLock::new(|| Rules::new(&TABLE));
-    RULES.add(
-        text,
-        evidence,
-        |weight, at| if prose(text.get(..at).unwrap_or_default()) >= 3 { weight / 2 } else { weight },
-    );
+    RULES.add(text, evidence, |weight, at| match () {
+        () if is_program(text) => weight / 3,
+        () if prose(text.get(..at).unwrap_or_default()) >= 3 => weight / 2,
+        () => weight,
+    });
     let begin = text.trim_ascii_start();
     let begin = begin.strip_prefix(b"\"").or_else(|| begin.strip_prefix(b"'")).unwrap_or(begin);
     let colon = begin.iter().position(|byte| *byte == b':').unwrap_or(begin.len());
