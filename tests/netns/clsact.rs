@@ -54,7 +54,7 @@ fn is_refused(net: &Net) -> bool {
 /// Classifiers of ours on clsact.
 fn ours(net: &Net) -> usize {
     let shown = |interface, way| net.host.exec(&format!("tc filter show dev {interface} {way}"));
-    let all = [CLIENT, ATTACKER].map(|link| [shown(link.interface, "ingress"), shown(link.interface, "egress")]);
+    let all = [&CLIENT, &ATTACKER].map(|link| [shown(link.interface, "ingress"), shown(link.interface, "egress")]);
     all.as_flattened().iter().map(|text| text.matches("handle 0x1 enforcer_").count()).sum()
 }
 
