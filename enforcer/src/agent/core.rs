@@ -19,6 +19,7 @@ use crate::apply::{ApplyError, apply_one};
 use crate::config::{Agent, Config, Limits};
 use crate::kernel::Kernel;
 use crate::metrics::Latency;
+use crate::reach::Reach;
 use crate::store::{Journal, Record, StoreError};
 use crate::wire::{Drift, EventReport, Exit, Reply, Trouble};
 
@@ -66,6 +67,8 @@ pub(super) struct Core {
     pub(super) learned: Learned,
     /// Every API that was called.
     pub(super) apis: Apis,
+    /// Whom requests came from.
+    pub(super) reach: Reach,
     /// Filters and what they found.
     pub(super) watch: Watch,
     /// Orders refused because a map was full.
@@ -120,6 +123,7 @@ impl Core {
             requests: broadcast::Sender::new(FOLLOWED),
             learned: Learned::default(),
             apis: Apis::default(),
+            reach: Reach::new(key),
             watch: Watch::default(),
             refused_for_want_of_room: 0,
             full: BTreeMap::new(),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::shape;
 
 /// Raised with every change of a type in this room.
-pub const PROTOCOL: u32 = 9;
+pub const PROTOCOL: u32 = 10;
 /// Most items in one [`Request::ImportChunk`].
 pub const IMPORT_ITEMS: usize = 65_536;
 /// Most bytes of raw text in one [`Request::ImportChunk`], so that it always fits in a frame.
@@ -110,6 +110,8 @@ pub enum Request {
     Unblock(UnblockBy),
     /// What happens to a subject, and why: `Reply::Why`.
     Why(WhySubject),
+    /// What such a decision would have hit; none is made: `Reply::Foreseen`.
+    Foresee(BlockRequest),
 }
 
 /// Adds or removes an allowlist entry.
