@@ -2,6 +2,8 @@
 //!
 //! In: a listener. Out: answers over HTTP/1.1; who is at the other end by certificate, if there is one. Never here: what a
 //! request means. Bounded: connections, time to shake hands, time to send a head.
+use std::future::poll_fn;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +21,11 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::authority::fingerprint;
 use crate::folder::Folder;
@@ -37,6 +41,8 @@ pub struct Peer {
 
 const CONNECTIONS: usize = 8192;
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a client may go on sending what nobody reads.
+const LINGER: Duration = Duration::from_secs(2);
 /// Also between two requests of one connection.
 const HEAD: Duration = Duration::from_secs(90);
 
@@ -72,11 +78,24 @@ async fn converse(stream: TcpStream, address: SocketAddr, acceptor: TlsAcceptor,
         request.extensions_mut().insert(peer.clone());
         router.call(request)
     });
-    let connection = hyper::server::conn::http1::Builder::new()
+    let mut connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .serve_connection(TokioIo::new(stream), service);
-    Ok(connection.await?)
+    let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    let stream = connection.into_parts().io.into_inner();
+    // Whoever does not stay for the end has gone already.
+    drop(tokio::time::timeout(LINGER, take_leave(stream)).await);
+    Ok(ended?)
+}
+
+/// Ends a connection so that the last answer arrives: one that is closed while the client still sends is reset, and what
+/// was on its way to the client is lost. An answer to a head that makes no sense, or to a body that is too large, is such a one.
+async fn take_leave(mut stream: TlsStream<TcpStream>) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut unread = [0; 4096];
+    while stream.read(&mut unread).await? > 0 {}
+    Ok(())
 }
 
 /// The center's certificate, its authority behind it, and certificates of hosts asked for but not demanded.

@@ -11,7 +11,7 @@
 //! what the center is to be told; `crowdsec` reads what a CrowdSec says. An arrow points
 //! only forward: nothing in `kernel` knows `agent`. What calls say is read in a crate of its own, `enforcer-insight`;
 //! `owners` is who answers for a service; `filters` is where its filters run, `modules` where those come from that are files; `report` is a month of all this on one page;
-//! `drill` plays attacks on an agent of its own.
+//! `drill` plays attacks on an agent of its own; `reach` knows whom requests came from.
 pub mod agent;
 pub mod apply;
 pub mod cli;
@@ -24,6 +24,7 @@ pub mod kernel;
 pub mod metrics;
 pub mod modules;
 pub mod owners;
+pub mod reach;
 pub mod replay;
 pub mod report;
 pub mod spool;

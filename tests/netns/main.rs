@@ -24,6 +24,7 @@ mod crowdsec;
 mod detach;
 mod drift;
 mod drill;
+mod dry_run;
 mod durability;
 mod endpoints;
 mod evasion;

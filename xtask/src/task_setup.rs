@@ -3,6 +3,7 @@
 //! In: what is on this host. Out: packages, `bpf-linker` in the user's cache, and a compiler that can build the kernel
 //! programs. Never here: anything that is already there; a second run only looks.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
@@ -34,6 +35,9 @@ pub(crate) fn ensure() -> anyhow::Result<Toolchain> {
     unpack_crowdsec()?;
     if let Err(error) = module_target() {
         println!("== {MODULES} cannot be had: {error:#}");
+    }
+    if let Err(error) = install_schemathesis() {
+        println!("== schemathesis cannot be had: {error:#}");
     }
     match found {
         Ok(toolchain) => Ok(toolchain),
@@ -85,6 +89,32 @@ fn module_target() -> anyhow::Result<()> {
     steps::execute(Command::new("rustup").args(["target", "add", MODULES]))
 }
 
+/// Whether the center's API can be tried against its own document.
+pub(crate) fn has_schemathesis() -> bool {
+    schemathesis().is_ok_and(|place| place.join("bin/schemathesis").exists())
+}
+
+/// An environment of its own for it: nothing of this host's Python is changed. Its program is the last thing that pip installs.
+fn install_schemathesis() -> anyhow::Result<()> {
+    if has_schemathesis() {
+        return Ok(());
+    }
+    let place = schemathesis()?;
+    println!("== installing schemathesis into {} (half a minute)", place.display());
+    steps::execute(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&place))?;
+    let mut pip = Command::new(place.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+    steps::execute(pip.arg(steps::workspace().join("center/tests/schemathesis/requirements.txt")))
+}
+
+/// Where it is kept, by its version.
+fn schemathesis() -> anyhow::Result<PathBuf> {
+    let root = enforcer_ebpf_build::tools_root().context("neither ENFORCER_TOOLS, XDG_CACHE_HOME nor HOME is set")?;
+    let pinned = include_str!("../../center/tests/schemathesis/requirements.txt").lines();
+    let name = pinned.filter(|line| line.starts_with("schemathesis==")).map(|line| line.replace("==", "-")).next();
+    Ok(root.join(name.context("center/tests/schemathesis/requirements.txt does not name schemathesis")?))
+}
+
 /// Says that root is needed, and what for.
 pub(crate) fn require_root(what_for: &str) -> anyhow::Result<()> {
     if nix::unistd::geteuid().is_root() {
@@ -111,7 +141,7 @@ fn install_linker() -> anyhow::Result<()> {
 const MODULES: &str = "wasm32-unknown-unknown";
 
 /// What the tests, the demo and the benchmarks run.
-const TOOLS: [&str; 16] = [
+const TOOLS: [&str; 17] = [
     "bpftool",
     "curl",
     "ethtool",
@@ -125,6 +155,8 @@ const TOOLS: [&str; 16] = [
     "nginx-light",
     // With promtool, which checks and tests the alerts.
     "prometheus",
+    // For schemathesis, which comes from Python's registry.
+    "python3-venv",
     "qemu-system-x86",
     "rsyslog",
     "tcpdump",

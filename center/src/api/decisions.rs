@@ -100,6 +100,10 @@ const MOST: usize = 1000;
 /// Decisions of one request at most.
 const MOST_AT_ONCE: usize = 100_000;
 const REASON: usize = 512;
+/// A thousand years, as for hosts: the year of an end has four digits, or no file that has it can be read.
+const SECONDS: u64 = 365_000 * 86_400;
+/// Bytes of an idempotency key.
+const KEY: usize = 255;
 
 pub(super) async fn list(
     State(center): State<Center>,
@@ -170,7 +174,7 @@ fn once(
     decide: &impl Fn(&mut Desk, &Person, &Bytes) -> Result<Made<Vec<Arc<Entry>>>, Problem>,
 ) -> Result<Answer, Problem> {
     let person = Person::operator(headers, desk)?;
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+    let key = headers.get("idempotency-key").map(|key| sound_key(key.as_bytes())).transpose()?;
     let request = Digest::of("enforcer request v1", &[bytes]).to_string();
     if let Some(key) = key
         && let Some((earlier, status, reply)) = desk.store().reply(&person.name, key)?
@@ -192,6 +196,14 @@ fn once(
         Made::Later(reply) => (StatusCode::ACCEPTED, reply),
     };
     Ok(Answer::with(status, reply).tagged(desk.known().number))
+}
+
+/// A key that cannot be kept would be no key, and what it guards would be done twice.
+pub(super) fn sound_key(key: &[u8]) -> Result<&str, Problem> {
+    let sound = (1..=KEY).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);
+    let wrong =
+        || Problem::bad("this is no idempotency key", "send up to 255 letters, digits and signs, such as a UUID");
+    std::str::from_utf8(key).ok().filter(|_| sound).ok_or_else(wrong)
 }
 
 /// Makes decisions of what is wanted.
@@ -239,6 +251,12 @@ impl Wanted {
             action.ok_or_else(|| Problem::bad("no such action", "write observe, limit, deny, reset or drop"))?;
         let rate =
             self.rate.as_deref().map(|rate| parse_rate(rate, None)).transpose().map_err(|error| wrong(&error))?;
+        if self.seconds.is_some_and(|seconds| seconds > SECONDS) {
+            return Err(Problem::bad(
+                "nothing holds for so long",
+                "at most 31536000000 seconds; without, it does not end",
+            ));
+        }
         let until: Option<Moment> = self.seconds.map(|seconds| now.plus(Duration::from_secs(seconds)));
         if self.reason.len() > REASON {
             return Err(Problem::bad("the reason is too long", "say it in 512 bytes"));

@@ -41,7 +41,7 @@ pub(super) enum Gives {
     Text(&'static str),
 }
 
-/// A parameter of the query: name, type, and whether it must be there.
+/// A parameter of the query, or a header: name, schema, and whether it must be there.
 pub(super) type Asks = (&'static str, &'static str, bool);
 
 /// One operation.
@@ -51,8 +51,12 @@ pub(super) struct Operation {
     pub(super) summary: &'static str,
     pub(super) who: Who,
     pub(super) asks: &'static [Asks],
+    /// Headers that it heeds.
+    pub(super) heeds: &'static [Asks],
     pub(super) says: Says,
     pub(super) gives: Gives,
+    /// Statuses of the problems that only such a request has; those of all others follow from the rest.
+    pub(super) fails: &'static [u16],
 }
 
 /// Routes and their document, under way.
@@ -100,10 +104,23 @@ impl Api {
                     "token": {"type": "http", "scheme": "bearer", "description": "enforcer-center token add"},
                     "certificate": {"type": "mutualTLS", "description": "A host's certificate: enforcer enroll"},
                 },
-                "responses": {"Problem": {
-                    "description": "It was not done; `detail` says why, `mend` what to do.",
-                    "content": {"application/problem+json": {"schema": reference("Problem")}},
-                }},
+                "headers": {
+                    "Revision": {
+                        "description": "The revision that this shows, for If-Match.",
+                        "schema": {"type": "string", "pattern": "^\"[0-9]+\"$"},
+                    },
+                    "Scheme": {
+                        "description": "How to say who asks.", "required": true,
+                        "schema": {"type": "string", "const": super::problem::SCHEME},
+                    },
+                },
+                "responses": {
+                    "Problem": problem("It was not done; `detail` says why, `mend` what to do.", &json!({})),
+                    "Stranger": problem(
+                        "Nobody knows who asks.",
+                        &json!({"WWW-Authenticate": {"$ref": "#/components/headers/Scheme"}}),
+                    ),
+                },
             },
         });
         (self.router, document)
@@ -111,10 +128,20 @@ impl Api {
 }
 
 impl Operation {
+    /// The same, which heeds these headers.
+    pub(super) const fn heeding(self, heeds: &'static [Asks]) -> Self {
+        Self { heeds, ..self }
+    }
+
+    /// The same, which can also fail with these statuses.
+    pub(super) const fn failing(self, fails: &'static [u16]) -> Self {
+        Self { fails, ..self }
+    }
+
     fn described(&self, path: &str) -> Value {
         let mut description = json!({
             "operationId": self.id, "summary": self.summary, "parameters": self.parameters(path),
-            "responses": self.responses(), "security": self.security(),
+            "responses": self.responses(path), "security": self.security(),
         });
         let (schema, required) = match self.says {
             Says::Nothing => return description,
@@ -127,24 +154,20 @@ impl Operation {
     }
 
     fn parameters(&self, path: &str) -> Vec<Value> {
-        let places = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-        let kind = |name: &str| if name == "number" { "integer" } else { "string" };
-        let places = places.map(|name| {
-            json!({
-                "name": name, "in": "path", "required": true, "schema": {"type": kind(name)},
-            })
+        let parameter = |place: &str, name: &str, schema: &str, required: bool| json!({"name": name, "in": place, "required": required, "schema": reference(schema)});
+        let places = places(path).map(|name| {
+            let schema = PLACES.iter().find(|(place, _)| *place == name).map_or("Text", |(_, schema)| schema);
+            parameter("path", name, schema, true)
         });
-        let asks = self.asks.iter().map(|(name, kind, required)| {
-            json!({
-                "name": name, "in": "query", "required": required, "schema": {"type": kind},
-            })
-        });
-        places.chain(asks).collect()
+        let asks = self.asks.iter().map(|(name, schema, required)| parameter("query", name, schema, *required));
+        let heeds = self.heeds.iter().map(|(name, schema, required)| parameter("header", name, schema, *required));
+        places.chain(asks).chain(heeds).collect()
     }
 
-    fn responses(&self) -> Value {
-        let content =
-            |kind: &str, schema: Value| json!({"description": "Done.", "content": {kind: {"schema": schema}}});
+    fn responses(&self, path: &str) -> Value {
+        let is_policy = matches!(self.who, Who::Approver | Who::Operator | Who::Person);
+        let headers = if is_policy { json!({"ETag": {"$ref": "#/components/headers/Revision"}}) } else { json!({}) };
+        let content = |kind: &str, schema: Value| json!({"description": "Done.", "headers": headers, "content": {kind: {"schema": schema}}});
         let nothing = json!({"description": "Done; there is nothing to tell."});
         let mut responses = match self.gives {
             Gives::Nothing => json!({"204": nothing}),
@@ -155,9 +178,26 @@ impl Operation {
         };
         if self.who == Who::Operator && matches!(self.gives, Gives::Json(_) | Gives::Made(_)) {
             responses["202"] = content("application/json", reference("Waits"));
+            responses["202"]["links"] = links(&["proposal", "approve", "reject"], "number", "/proposal/id");
         }
-        responses["default"] = json!({"$ref": "#/components/responses/Problem"});
+        if let Gives::Made("Decided") = self.gives {
+            responses["201"]["links"] = links(&["end"], "id", "/decision/id");
+        }
+        for status in self.problems(path) {
+            let name = if status == STRANGER { "Stranger" } else { "Problem" };
+            responses[status.to_string()] = json!({"$ref": format!("#/components/responses/{name}")});
+        }
         responses
+    }
+
+    /// The statuses of all problems that such a request can have.
+    fn problems(&self, path: &str) -> impl Iterator<Item = u16> {
+        let says = !matches!(self.says, Says::Nothing);
+        let is_read = says || !self.asks.is_empty() || places(path).next().is_some();
+        let known = self.who != Who::Anybody;
+        let has_role = matches!(self.who, Who::Approver | Who::Operator);
+        let derived = [(400, is_read), (STRANGER, known), (403, has_role), (413, says), (500, true), (503, true)];
+        derived.into_iter().filter(|(_, can)| *can).map(|(status, _)| status).chain(self.fails.iter().copied())
     }
 
     fn security(&self) -> Value {
@@ -169,8 +209,28 @@ impl Operation {
     }
 }
 
+/// The names of a path's places.
+fn places(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}
+
+/// What can be asked about a thing whose id stands in the answer.
+fn links(operations: &[&str], place: &str, id: &str) -> Value {
+    let link =
+        |operation: &str| json!({"operationId": operation, "parameters": {place: format!("$response.body#{id}")}});
+    operations.iter().map(|operation| ((*operation).to_owned(), link(operation))).collect::<Map<_, _>>().into()
+}
+
 fn reference(schema: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{schema}")})
 }
 
+fn problem(description: &str, headers: &Value) -> Value {
+    let content = json!({"application/problem+json": {"schema": reference("Problem")}});
+    json!({"description": description, "headers": headers, "content": content})
+}
+
+/// What stands at a place of a path.
+const PLACES: [(&str, &str); 3] = [("id", "DecisionId"), ("name", "Text"), ("number", "Number")];
+const STRANGER: u16 = 401;
 const SCHEMAS: &str = include_str!("schemas.json");

@@ -65,6 +65,9 @@ pub(super) struct Manner {
 impl Manner {
     /// How it is to be rolled out, if it is.
     fn course(&self) -> Result<Option<Course>, Problem> {
+        if self.confirm_within.is_some_and(|seconds| !TRIAL.contains(&seconds)) {
+            return Err(Problem::bad("a trial lasts a second to 24 hours", "such as confirm_within=300"));
+        }
         let Some(stages) = &self.stages else {
             let alone = self.bake.is_some() || self.bound.is_some();
             return if alone { Err(Problem::bad("bake and bound belong to stages", "add stages")) } else { Ok(None) };
@@ -84,6 +87,8 @@ impl Manner {
     }
 }
 
+/// Seconds of a trial.
+const TRIAL: std::ops::RangeInclusive<u32> = 1..=86_400;
 /// Seconds that a stage is watched, and percent by which refusals may grow, unless told otherwise.
 const BAKE: u32 = 600;
 const BOUND: f64 = 2.0;
@@ -148,9 +153,10 @@ pub(super) async fn apply(
 ) -> Result<Answer, Problem> {
     let apply = move |desk: &mut Desk, center: &Center| {
         let person = Person::operator(&headers, desk)?;
-        unchanged(&headers, desk)?;
         let course = manner.course()?;
         let files: Files = body(&bytes)?;
+        // What makes no sense makes none on any revision.
+        unchanged(&headers, desk)?;
         let signature = person.signs(&files.comment);
         let content = meant(desk, files, &person)?;
         let guard = guard(desk, &peer)?;
@@ -220,8 +226,8 @@ pub(super) async fn roll_back(
 ) -> Result<Answer, Problem> {
     let roll_back = move |desk: &mut Desk, _: &Center| {
         let person = Person::operator(&headers, desk)?;
-        unchanged(&headers, desk)?;
         let given = comment(&bytes)?;
+        unchanged(&headers, desk)?;
         let why = if given.is_empty() { format!("back to revision {number}") } else { given };
         let guard = guard(desk, &peer)?;
         let made = Made::of(desk.roll_back(number, &guard, force.is_on(), &person.signs(&why)))?;
@@ -238,7 +244,9 @@ fn meant(desk: &Desk, files: Files, person: &Person) -> Result<Content, Problem>
 
 /// A change that names the revision it was thought for is only made on that one.
 pub(super) fn unchanged(headers: &HeaderMap, desk: &Desk) -> Result<(), Problem> {
-    let Some(tag) = headers.get(header::IF_MATCH).and_then(|tag| tag.to_str().ok()) else { return Ok(()) };
+    let Some(tag) = headers.get(header::IF_MATCH) else { return Ok(()) };
+    // What is no text is no revision either, and no leave to change any.
+    let tag = tag.to_str().unwrap_or("one that cannot be read");
     let number = desk.known().number;
     if tag == "*" || tag.trim_matches('"') == number.to_string() {
         return Ok(());

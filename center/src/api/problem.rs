@@ -214,9 +214,16 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).unwrap_or_default();
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(SCHEME));
+        }
+        response
     }
 }
+
+/// How people say who they are; hosts do so with a certificate, before the first request.
+pub(super) const SCHEME: &str = "Bearer realm=\"enforcer\"";
 
 /// A good answer.
 pub(super) struct Answer(Response);

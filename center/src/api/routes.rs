@@ -15,12 +15,18 @@ use super::{
 
 /// Bytes of a request's body.
 const BODY: usize = 32 << 20;
-const AFTER: Asks = ("after", "integer", false);
-const AFTER_NAME: Asks = ("after", "string", false);
-const LIMIT: Asks = ("limit", "integer", false);
-const FORCE: Asks = ("force", "boolean", false);
+const AFTER: Asks = ("after", "Number", false);
+const AFTER_NAME: Asks = ("after", "Text", false);
+const LIMIT: Asks = ("limit", "Number", false);
+const FORCE: Asks = ("force", "Flag", false);
 const PAGES: &[Asks] = &[AFTER, LIMIT];
 const NAMED_PAGES: &[Asks] = &[AFTER_NAME, LIMIT];
+const IF_MATCH: &[Asks] = &[("If-Match", "IfMatch", false)];
+const ONCE: &[Asks] = &[("Idempotency-Key", "IdempotencyKey", false)];
+/// What can keep a change from becoming a revision: another one that is on, or the policy itself.
+const PUBLISHES: &[u16] = &[409, 422];
+const PUBLISHES_ON: &[u16] = &[409, 412, 422];
+const PUBLISHES_WHAT_IS_THERE: &[u16] = &[404, 409, 422];
 
 /// The router, and the document that describes it.
 pub(crate) fn router(center: Center) -> Router {
@@ -41,7 +47,7 @@ pub(super) fn described() -> (Router<Center>, Value) {
 
 /// An operation of a person who reads.
 const fn reads(id: &'static str, summary: &'static str, asks: &'static [Asks], gives: Gives) -> Operation {
-    Operation { id, summary, who: Who::Person, asks, says: Says::Nothing, gives }
+    Operation { id, summary, who: Who::Person, asks, heeds: &[], says: Says::Nothing, gives, fails: &[] }
 }
 
 /// An operation of a person who changes something.
@@ -52,22 +58,22 @@ const fn changes(
     says: Says,
     gives: Gives,
 ) -> Operation {
-    Operation { id, summary, who: Who::Operator, asks, says, gives }
+    Operation { id, summary, who: Who::Operator, asks, heeds: &[], says, gives, fails: &[] }
 }
 
 /// An operation of a host.
 const fn host(id: &'static str, summary: &'static str, asks: &'static [Asks], says: Says, gives: Gives) -> Operation {
-    Operation { id, summary, who: Who::Host, asks, says, gives }
+    Operation { id, summary, who: Who::Host, asks, heeds: &[], says, gives, fails: &[] }
 }
 
 fn for_readers(api: Api) -> Api {
     const WHICH: &[Asks] = &[
         AFTER,
         LIMIT,
-        ("host", "string", false),
-        ("kind", "string", false),
-        ("service", "string", false),
-        ("since", "integer", false),
+        ("host", "Text", false),
+        ("kind", "EventKind", false),
+        ("service", "Text", false),
+        ("since", "Number", false),
     ];
     let anybody =
         Operation { who: Who::Anybody, ..reads("health", "The present revision", &[], Gives::Json("Health")) };
@@ -97,42 +103,45 @@ fn for_readers(api: Api) -> Api {
             "delete",
             "/hosts/{name}",
             delete(hosts::revoke),
-            changes("revokeHost", "No more policy for this host", &[], Says::Nothing, Gives::Nothing),
+            changes("revokeHost", "No more policy for this host", &[], Says::Nothing, Gives::Nothing).failing(&[404]),
         )
 }
 
 fn for_policy(api: Api) -> Api {
-    const ALL: &[Asks] = &[("all", "boolean", false)];
+    const ALL: &[Asks] = &[("all", "Flag", false)];
     const MANNER: &[Asks] = &[
         FORCE,
-        ("confirm_within", "integer", false),
-        ("stages", "string", false),
-        ("bake", "integer", false),
-        ("bound", "number", false),
+        ("confirm_within", "TrialSeconds", false),
+        ("stages", "Stages", false),
+        ("bake", "BakeSeconds", false),
+        ("bound", "Percent", false),
     ];
     let (files, comment) = (Says::Json("Files"), Says::Perhaps("Comment"));
     let planned = Gives::Json("Planned");
-    let plan = Operation { who: Who::Person, ..changes("plan", "What files would change", &[], files, planned) };
+    let plan = changes("plan", "What files would change", &[], files, planned).failing(&[422]);
+    let apply = changes("apply", "Make files the policy", MANNER, files, planned);
     api.route("get", "/policy", get(policy::read), reads("policy", "The policy", ALL, Gives::Text("application/toml")))
-        .route("put", "/policy", put(policy::apply), changes("apply", "Make files the policy", MANNER, files, planned))
-        .route("post", "/policy/plan", post(policy::plan), plan)
+        .route("put", "/policy", put(policy::apply), apply.heeding(IF_MATCH).failing(PUBLISHES_ON))
+        .route("post", "/policy/plan", post(policy::plan), Operation { who: Who::Person, ..plan })
         .route(
             "post",
             "/policy/confirm",
             post(policy::confirm),
-            changes("confirm", "What is on trial stays", &[], comment, Gives::Json("Revision")),
+            changes("confirm", "What is on trial stays", &[], comment, Gives::Json("Revision")).failing(PUBLISHES),
         )
         .route(
             "delete",
             "/policy/trial",
             delete(policy::give_up),
-            changes("undo", "What is on trial is undone", &[], comment, Gives::Json("Revision")),
+            changes("undo", "What is on trial is undone", &[], comment, Gives::Json("Revision")).failing(PUBLISHES),
         )
         .route(
             "post",
             "/revisions/{number}/rollback",
             post(policy::roll_back),
-            changes("rollBack", "What this revision said, as a new one", &[FORCE], comment, planned),
+            changes("rollBack", "What this revision said, as a new one", &[FORCE], comment, planned)
+                .heeding(IF_MATCH)
+                .failing(PUBLISHES_ON),
         )
 }
 
@@ -144,13 +153,13 @@ fn for_rollouts(api: Api) -> Api {
             "delete",
             "/policy/rollout",
             delete(rollout::stop),
-            changes("stopRollout", "All of it goes back", &[], comment, ROLLOUT),
+            changes("stopRollout", "All of it goes back", &[], comment, ROLLOUT).failing(PUBLISHES),
         )
         .route(
             "post",
             "/policy/rollout/promote",
             post(rollout::promote),
-            changes("promote", "The next stage now", &[], comment, ROLLOUT),
+            changes("promote", "The next stage now", &[], comment, ROLLOUT).failing(PUBLISHES),
         )
 }
 
@@ -159,15 +168,16 @@ fn for_proposals(api: Api) -> Api {
     let comment = Says::Perhaps("Comment");
     let approve = changes("approve", "Stand for a change of somebody else", &[], comment, Gives::Json("Revision"));
     let reject = changes("reject", "It is not to be, or the author takes it back", &[], comment, Gives::Nothing);
+    let look = reads("proposal", "One, with its plan", &[], Gives::Json("Looked")).failing(PUBLISHES_WHAT_IS_THERE);
     let all = reads("proposals", "What waits for a second person", &[], Gives::Json("Proposals"));
     api.route("get", "/policy/proposals", get(proposals::list), all)
-        .route("get", ONE, get(proposals::look), reads("proposal", "One, with its plan", &[], Gives::Json("Looked")))
-        .route("delete", ONE, delete(proposals::reject), Operation { who: Who::Person, ..reject })
+        .route("get", ONE, get(proposals::look), look)
+        .route("delete", ONE, delete(proposals::reject), Operation { who: Who::Person, ..reject.failing(&[403, 404]) })
         .route(
             "post",
             "/policy/proposals/{number}/approve",
             post(proposals::approve),
-            Operation { who: Who::Approver, ..approve },
+            Operation { who: Who::Approver, ..approve.failing(PUBLISHES_WHAT_IS_THERE) },
         )
 }
 
@@ -176,13 +186,20 @@ fn for_decisions(api: Api) -> Api {
         "get",
         "/decisions",
         get(decisions::list),
-        reads("decisions", "Decisions, tokens masked", NAMED_PAGES, Gives::Json("Decisions")),
+        reads(
+            "decisions",
+            "Decisions, tokens masked",
+            &[("after", "DecisionId", false), LIMIT],
+            Gives::Json("Decisions"),
+        ),
     )
     .route(
         "post",
         "/decisions",
         post(decisions::decide),
-        changes("decide", "Make a decision", &[FORCE], Says::Json("Wanted"), Gives::Made("Decided")),
+        changes("decide", "Make a decision", &[FORCE], Says::Json("Wanted"), Gives::Made("Decided"))
+            .heeding(ONCE)
+            .failing(PUBLISHES),
     )
     .route(
         "post",
@@ -194,30 +211,29 @@ fn for_decisions(api: Api) -> Api {
             &[FORCE],
             Says::Json("Many"),
             Gives::Made("Counted"),
-        ),
+        )
+        .heeding(ONCE)
+        .failing(PUBLISHES),
     )
     .route(
         "delete",
         "/decisions/{id}",
         delete(decisions::end),
-        changes("end", "End a decision", &[], Says::Nothing, Gives::Json("Decided")),
+        changes("end", "End a decision", &[], Says::Nothing, Gives::Json("Decided")).failing(PUBLISHES_WHAT_IS_THERE),
     )
 }
 
 fn for_hosts(api: Api) -> Api {
-    const WATCH: &[Asks] = &[
-        ("number", "integer", true),
-        ("hash", "string", true),
-        ("wait", "integer", false),
-        ("whole", "boolean", false),
-    ];
+    const WATCH: &[Asks] =
+        &[("number", "Number", true), ("hash", "Digest", true), ("wait", "Number", false), ("whole", "Flag", false)];
     let (renew, renewed) = (Says::Json("Renew"), Gives::Json("Renewed"));
     let enrol = host("enrol", "A certificate, for a one-time token", &[], Says::Json("Enrol"), Gives::Json("Enrolled"));
     let batch = host("bring", "Events, at least once", &[], Says::Json("Batch"), Gives::Json("Has"));
     let ack = host("acknowledge", "What the kernel holds", &[], Says::Json("Acknowledgement"), Gives::Nothing);
     let delivery = Gives::Bytes("application/vnd.enforcer.delivery");
-    api.route("post", "/enrol", post(agents::enrol), Operation { who: Who::Anybody, ..enrol })
-        .route("get", "/agent/watch", get(agents::watch), host("watch", "What is new", WATCH, Says::Nothing, delivery))
+    let watch = host("watch", "What is new", WATCH, Says::Nothing, delivery);
+    api.route("post", "/enrol", post(agents::enrol), Operation { who: Who::Anybody, ..enrol.failing(&[403]) })
+        .route("get", "/agent/watch", get(agents::watch), watch.failing(&[409]))
         .route("post", "/agent/ack", post(agents::acknowledge), ack)
         .route("post", "/agent/events", post(events::take), batch)
         .route("post", "/agent/renew", post(agents::renew), host("renew", "A new certificate", &[], renew, renewed))
@@ -256,10 +272,14 @@ mod tests {
             let pointer = reference.as_str().unwrap().strip_prefix('#').unwrap();
             assert!(document.pointer(pointer).is_some(), "{pointer} is nowhere");
         }
-        let mut ids = Vec::new();
-        all(&document["paths"], "operationId", &mut ids);
-        let distinct: BTreeSet<_> = ids.iter().map(|id| id.as_str().unwrap()).collect();
+        let items = document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+        let ids: Vec<_> = items.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+        let distinct: BTreeSet<_> = ids.iter().copied().collect();
         assert_eq!(distinct.len(), ids.len());
+        let mut links = Vec::new();
+        all(&document["paths"], "links", &mut links);
+        let led_to = links.iter().flat_map(|links| links.as_object().unwrap().values());
+        assert!(led_to.into_iter().all(|link| distinct.contains(link["operationId"].as_str().unwrap())));
         let used = document["paths"].to_string();
         for name in document["components"]["schemas"].as_object().unwrap().keys() {
             let inner = document["components"].to_string();
@@ -278,7 +298,7 @@ mod tests {
                 let declared = operation["parameters"].as_array().unwrap();
                 let places = declared.iter().filter(|one| one["in"] == "path").count();
                 assert_eq!(places, path.matches('{').count(), "{method} {path}");
-                assert!(operation["responses"]["default"].is_object(), "{method} {path}");
+                assert!(operation["responses"]["500"].is_object(), "{method} {path}");
             }
         }
     }

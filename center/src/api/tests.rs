@@ -96,6 +96,15 @@ async fn a_body_that_is_too_large_and_every_other_no_is_a_problem_document() {
         assert_eq!(said.status, status, "{method} {path}");
         said.is_problem();
     }
+    let wanted = |seconds: u64| format!(r#"{{"kind": "user", "value": "x", "action": "deny", "seconds": {seconds}}}"#);
+    for (seconds, status) in [(31_536_000_000, 201), (31_536_000_001, 400), (u64::MAX, 400)] {
+        let said = lab.ask("POST", "/v1/decisions", token, wanted(seconds)).await;
+        assert_eq!(said.status, status, "{seconds}");
+    }
+    // What is exported can be applied again.
+    let exported = lab.ask("GET", "/v1/policy?all=true", token, "").await;
+    let files = serde_json::json!({"files": [{"name": "a", "text": String::from_utf8_lossy(&exported.body)}]});
+    assert_eq!(lab.ask("POST", "/v1/policy/plan", token, files.to_string()).await.status, StatusCode::OK);
     let stranger = lab.ask("GET", "/v1/events", None, "").await;
     assert_eq!(stranger.status, StatusCode::UNAUTHORIZED);
     stranger.is_problem();
@@ -120,10 +129,10 @@ async fn whatever_is_sent_is_answered_as_the_document_says() {
                         let said = lab.ask(&method, &path, token, body.to_owned()).await;
                         assert!(!said.status.is_server_error(), "{place}: {}", said.status);
                         asked += 1;
+                        let promised = &operation["responses"][said.status.as_str()];
+                        assert!(promised.is_object(), "{place}: {} is not promised", said.status);
                         if said.status.is_success() {
-                            let promised = &operation["responses"][said.status.as_str()];
                             let kind = promised["content"].as_object().and_then(|content| content.keys().next());
-                            assert!(promised.is_object(), "{place}: {} is not promised", said.status);
                             assert!(kind.is_none_or(|kind| *kind == said.kind), "{place}: {}", said.kind);
                             good += 1;
                         } else {
@@ -138,6 +147,15 @@ async fn whatever_is_sent_is_answered_as_the_document_says() {
         }
     }
     assert!(asked > 3000 && good > 100, "{asked} were asked, {good} were good");
+}
+
+#[test]
+fn a_key_that_cannot_be_kept_is_refused() {
+    let longest = "k".repeat(255);
+    for (key, sound) in [("a", true), (longest.as_str(), true), ("", false), ("a b", false), ("é", false)] {
+        assert_eq!(decisions::sound_key(key.as_bytes()).is_ok(), sound, "{key}");
+    }
+    assert!(decisions::sound_key(&[b'k'; 256]).is_err());
 }
 
 #[tokio::test]

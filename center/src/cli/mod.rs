@@ -98,7 +98,8 @@ fn run(cli: &Cli, folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Resu
         .build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
-        tracing::info!(%listen, revision, "ready");
+        // Port 0 is whichever is free.
+        tracing::info!(listen = %listener.local_addr()?, revision, "ready");
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         tokio::select! {
             () = serve::serve(listener, Arc::clone(&tls), router(center.clone())) => {}

@@ -97,7 +97,10 @@ impl EventStore {
         let now = clock::now();
         let query = "SELECT last FROM spools WHERE host = ? AND spool = ?";
         let known = transaction.query_row(query, params![host, batch.spool], |row| number(row, 0)).optional()?;
-        let mut last = known.unwrap_or(batch.after);
+        // A life that was forgotten may have events here still: none counts twice.
+        let query = "SELECT coalesce(max(sequence), 0) FROM events WHERE host = ? AND spool = ?";
+        let kept = || transaction.query_row(query, params![host, batch.spool], |row| number(row, 0));
+        let mut last = known.map_or_else(|| kept().map(|kept| kept.max(batch.after)), Ok)?;
         let before = last;
         for event in batch.events {
             if event.sequence <= last {

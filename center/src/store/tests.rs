@@ -108,6 +108,19 @@ fn each_event_counts_once_however_often_it_comes() {
 }
 
 #[test]
+fn a_life_that_was_forgotten_may_speak_again() {
+    let (_dir, mut store) = events();
+    assert_eq!(store.take("edge-1", batch("00000000000000aa", 1..4)).unwrap(), 3);
+    for life in 0..200 {
+        store.take("edge-1", batch(&format!("{life:016x}"), 1..2)).unwrap();
+    }
+    assert_eq!(store.take("edge-1", batch("00000000000000aa", 1..5)).unwrap(), 4);
+    let all = store.page(&Wanted { limit: 1000, ..Wanted::default() }).unwrap();
+    let again = all.iter().filter(|event| event.spool == "00000000000000aa").map(|event| event.event.sequence);
+    assert_eq!(again.collect::<Vec<_>>(), [1, 2, 3, 4]);
+}
+
+#[test]
 fn what_a_host_lost_is_a_gap_and_not_silence() {
     use EventKind::{Gap, Refusal};
 

@@ -35,6 +35,7 @@ impl Act {
             | Request::Events
             | Request::Filters
             | Request::Findings { .. }
+            | Request::Foresee(_)
             | Request::Import(_)
             | Request::ImportChunk(_)
             | Request::ImportEnd

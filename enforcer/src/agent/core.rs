@@ -20,6 +20,7 @@ use crate::apply::{ApplyError, apply_one};
 use crate::config::{Agent, Config, Limits};
 use crate::kernel::Kernel;
 use crate::metrics::Latency;
+use crate::reach::Reach;
 use crate::store::{Journal, Record, StoreError};
 use crate::wire::{Drift, EventReport, Exit, Reply, Trouble};
 
@@ -69,6 +70,8 @@ pub(super) struct Core {
     pub(super) apis: Apis,
     /// Who answers for the services.
     pub(super) owners: Owners,
+    /// Whom requests came from.
+    pub(super) reach: Reach,
     /// Filters and what they found.
     pub(super) watch: Watch,
     /// Orders refused because a map was full.
@@ -124,6 +127,7 @@ impl Core {
             learned: Learned::default(),
             apis: Apis::default(),
             owners: Owners::default(),
+            reach: Reach::new(key),
             watch: Watch::default(),
             refused_for_want_of_room: 0,
             full: BTreeMap::new(),

@@ -19,6 +19,7 @@ mod crowdsec;
 mod doctor;
 mod events;
 mod findings;
+mod foresee;
 mod full;
 mod hooks;
 mod imports;

@@ -73,6 +73,7 @@ impl Core {
     fn take_urgent(&mut self, exchanges: &[Exchange]) {
         for exchange in exchanges {
             self.learn(exchange);
+            self.note_caller(exchange);
             if self.requests.receiver_count() > 0 {
                 let report = self.exchange_in_words(exchange);
                 // The last one has just gone: fine.

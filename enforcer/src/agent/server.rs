@@ -139,6 +139,7 @@ async fn converse(mut stream: UnixStream, core: &Shared, who: &str, ended: &Noti
             | Request::Status
             | Request::Top
             | Request::Unblock(_)
+            | Request::Foresee(_)
             | Request::Why(_)) => answer(core, request, who),
         };
         let last = matches!(&reply, Reply::Error(_)) && import.is_none();
@@ -178,6 +179,7 @@ fn answer(core: &Shared, request: Request, who: &str) -> Reply {
         Request::Status => Ok(Reply::Status(Box::new(core.status()))),
         Request::Top => core.top().map(|report| Reply::Top(Box::new(report))),
         Request::Unblock(by) => core.unblock(&by).map(Reply::Unblocked),
+        Request::Foresee(request) => core.foresee(&request).map(|report| Reply::Foreseen(Box::new(report))),
         Request::Why(subject) => core.why(&subject).map(|report| Reply::Why(Box::new(report))),
         Request::Apis(_)
         | Request::Events

@@ -10,6 +10,7 @@ use super::args::{BlockArgs, Globals, Target, UnblockArgs, ValueArgs};
 use super::client::Client;
 use super::decisions::sentence;
 use super::failure::Failure;
+use super::foresee;
 use super::import::{self, Import};
 use super::out::Out;
 use super::table::{clean, span};
@@ -18,6 +19,8 @@ use crate::wire::{BlockReport, BlockRequest, Exit, ImportStart, Raw, Request, Su
 /// `block`.
 pub(super) fn block(args: BlockArgs, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     match meaning(args.kind, args.who.clone())? {
+        Subjects::Many { .. } if args.dry_run => Err(foresee::no_file()),
+        Subjects::One(subject) if args.dry_run => foresee::foresee(request_of(args, subject)?, globals, out),
         Subjects::Many { file, rejects } => {
             import::import(&Import { start: start_of_block(args)?, file, rejects }, globals, out)
         }
@@ -192,7 +195,7 @@ fn checked_scope(scope: Option<String>) -> Result<Option<String>, Failure> {
     }
 }
 
-fn wrong(message: impl Into<String>, hint: &'static str) -> Failure {
+pub(super) fn wrong(message: impl Into<String>, hint: &'static str) -> Failure {
     Failure::Usage { message: message.into(), hint }
 }
 

@@ -11,9 +11,9 @@ use super::args::Globals;
 use super::failure::Failure;
 use crate::config::{Agent, Config, DEFAULT_PATH};
 use crate::wire::{
-    AllowReport, AllowedEntry, ApisPart, BlockReport, EventReport, FilterReport, FrameError, Hello, ImportProgress,
-    ImportReport, ListReport, NoticeReport, Reply, Request, RequestReport, StatusReport, TopReport, UnblockReport,
-    WhyReport, read_frame, write_frame,
+    AllowReport, AllowedEntry, ApisPart, BlockReport, EventReport, FilterReport, ForeseenReport, FrameError, Hello,
+    ImportProgress, ImportReport, ListReport, NoticeReport, Reply, Request, RequestReport, StatusReport, TopReport,
+    UnblockReport, WhyReport, read_frame, write_frame,
 };
 
 /// How long the agent may think about one answer.
@@ -124,6 +124,7 @@ answers! {
     Box<StatusReport> = Status, "status";
     Box<TopReport> = Top, "top";
     UnblockReport = Unblocked, "unblocked";
+    Box<ForeseenReport> = Foreseen, "foreseen";
     Box<WhyReport> = Why, "why";
 }
 

@@ -66,6 +66,9 @@ pub struct BlockArgs {
     /// Allow networks wider than IPv4 /8 or IPv6 /16
     #[arg(long)]
     pub wide: bool,
+    /// Change nothing; show what it would have hit of what this host served in the last day
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `unblock`.

@@ -254,6 +254,10 @@ A limit lets requests pass at a rate, some of them at once (--burst), and answer
 counts in whole requests per minute (what is given per hour is rounded down, one at least), for each subject and scope, \
 on this host.
 
+With --dry-run nothing is decided: the agent shows how many requests, devices, sessions, users and addresses of the last \
+day (since its start, at most) the decision would have hit on this host, of what was served, and warns when one address \
+hides many devices. A figure is exact, or says how far off it may be (19 times in 20); what no request carried is unknown.
+
 In a file of networks each line holds an address or a network, alone or as the first CSV column; #, ; and // begin a \
 comment. In a file of tokens each line is one value; empty lines and lines that begin with # are left out. Lines that \
 cannot be read are reported by number, the others are blocked, and the exit code is 5.

@@ -24,6 +24,7 @@ mod find_args;
 mod findings;
 mod fleet;
 mod fleet_args;
+mod foresee;
 #[cfg(test)]
 pub(crate) mod golden;
 mod import;

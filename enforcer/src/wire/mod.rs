@@ -30,7 +30,8 @@ pub use finding::{FilterReport, FindingReport, FindingsPage};
 pub use frame::{FRAME_MAX, FrameError, decode, encode, read_frame, read_frame_async, write_frame, write_frame_async};
 pub use ledger::{AllowedEntry, Change, DecisionReport};
 pub use reply::{
-    AllowReport, BlockReport, ImportProgress, ImportReport, ListReport, Rejections, Reply, Trouble, UnblockReport,
+    AllowReport, BlockReport, ForeseenReport, ImportProgress, ImportReport, ListReport, Rejections, Reply, Trouble,
+    UnblockReport,
 };
 pub use report::{
     Attachment, CenterReport, Check, CheckState, DoctorReport, Drift, EventReport, EventTotals, Held, KernelEntry,

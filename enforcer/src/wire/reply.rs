@@ -4,7 +4,7 @@
 //! a terminal, except in [`Trouble`], whose words are meant to be shown as they are.
 use std::time::Duration;
 
-use enforcer_policy::DecisionId;
+use enforcer_policy::{DecisionId, Moment};
 use serde::{Deserialize, Serialize};
 
 use super::shape;
@@ -12,6 +12,7 @@ use super::{
     AllowedEntry, ApisPart, Change, DecisionReport, EventReport, Exit, FilterReport, NoticeReport, RequestReport,
     StatusReport, TopReport, WhyReport,
 };
+use crate::reach::Reached;
 
 /// One answer.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -52,6 +53,8 @@ pub enum Reply {
     Unblocked(UnblockReport),
     /// To `Why`.
     Why(Box<WhyReport>),
+    /// To `Foresee`.
+    Foreseen(Box<ForeseenReport>),
 }
 
 impl Reply {
@@ -76,6 +79,7 @@ impl Reply {
             Self::Top(_) => "top",
             Self::Unblocked(_) => "unblocked",
             Self::Why(_) => "why",
+            Self::Foreseen(_) => "foreseen",
         }
     }
 }
@@ -96,6 +100,22 @@ impl Trouble {
     pub fn new(exit: Exit, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: hint.into(), exit: exit.code() }
     }
+}
+
+/// What a decision would have hit.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ForeseenReport {
+    /// The subject; a token is masked.
+    pub subject: String,
+    /// Everywhere, a service, or an endpoint.
+    pub scope: String,
+    /// From when on requests were counted; none when there were none.
+    #[serde(with = "shape")]
+    pub since: Option<Moment>,
+    /// What it would have hit on this host, of what was served.
+    pub reached: Reached,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
 }
 
 /// What became of an allowlist entry.

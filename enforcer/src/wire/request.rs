@@ -110,6 +110,8 @@ pub enum Request {
     Unblock(UnblockBy),
     /// What happens to a subject, and why: `Reply::Why`.
     Why(WhySubject),
+    /// What such a decision would have hit; none is made: `Reply::Foreseen`.
+    Foresee(BlockRequest),
 }
 
 /// Adds or removes an allowlist entry.

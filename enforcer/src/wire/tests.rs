@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::*;
+use crate::reach::{Estimate, Reached};
 
 fn both_ways<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) {
     let frame = encode(value).unwrap();
@@ -140,6 +141,7 @@ fn every_request_comes_back() {
     for request in [
         Request::Allowlist,
         Request::Apis(Some("pay".to_owned())),
+        Request::Foresee(block.clone()),
         Request::Block(block),
         Request::Bypass(false),
         Request::DecideFinding { id: u64::MAX, lasts: Some(Duration::from_hours(2)) },
@@ -167,8 +169,16 @@ fn every_request_comes_back() {
 fn every_reply_comes_back() {
     let mut rejected = Rejections::default();
     rejected.push(7, "too wide");
+    let foreseen = ForeseenReport {
+        subject: "203.0.113.0/24".to_owned(),
+        scope: "all".to_owned(),
+        since: Some(Moment(1_767_222_000_000)),
+        reached: Reached { devices: Some(Estimate { about: 2048, give_or_take: 181 }), ..Reached::default() },
+        warnings: vec!["beware".to_owned()],
+    };
     for reply in [
         Reply::Apis(ApisPart { bytes: vec![0, 255], last: true, owners: [("pay".to_owned(), vec![owner()])].into() }),
+        Reply::Foreseen(Box::new(foreseen)),
         Reply::Done,
         Reply::Error(Trouble::new(Exit::Refused, "too wide", "add --wide")),
         Reply::Event(event()),
