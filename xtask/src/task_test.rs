@@ -29,10 +29,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         task_check::add_quick_to(&mut run.steps);
         read = task_check::while_compiling();
     }
-    // Agent and center are among what is compiled: one selection of packages, so that nothing is compiled twice.
-    run.steps.run("compile", tests().arg("--no-run").envs(read.clone()));
+    // Agent and center, too, which some tests start. One selection of packages, so that nothing is compiled twice.
+    run.steps.run("compile", of_all("build").arg("--all-targets").envs(read.clone()));
     run.failed += run.steps.failures();
-    run.tests("tests", wanted(tests().envs(read), arguments).env("ENFORCER_BIN", steps::sibling("enforcer")?));
+    let mut tests = of_all("test");
+    tests.arg("--no-fail-fast").envs(read).env("ENFORCER_BIN", steps::sibling("enforcer")?);
+    run.tests("tests", wanted(&mut tests, arguments));
     run.steps.report();
     println!("{} passed, {} failed", run.passed, run.failed);
     if run.failed > 0 {
@@ -65,11 +67,11 @@ impl Run {
     }
 }
 
-/// One call for the unit tests and the namespace suite.
-fn tests() -> Command {
-    let mut command = cargo();
-    command.args(["test", "--workspace", "--features", "enforcer-common/user", "--no-fail-fast"]);
-    command
+/// A command of cargo's for the whole workspace.
+fn of_all(command: &str) -> Command {
+    let mut cargo = cargo();
+    cargo.args([command, "--workspace", "--features", "enforcer-common/user"]);
+    cargo
 }
 
 /// Which of them, and how many at a time.
