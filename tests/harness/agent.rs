@@ -143,6 +143,13 @@ impl Agent {
         program.clone_into(&mut self.program);
     }
 
+    /// Differences between the kernel and what was decided that it has mended.
+    #[track_caller]
+    pub fn repaired(&self) -> u64 {
+        // `status` ends with 3 while the last comparison found something.
+        self.cli(&["-o", "json", "status"]).json()["drift"]["repaired"].as_u64().expect("a number")
+    }
+
     /// Takes its BPF file system away, with everything that is pinned there.
     pub fn unmount_bpf(&self) {
         self.try_unmount_bpf().expect("a BPF file system can be unmounted");

@@ -27,7 +27,7 @@ fn a_classifier_that_is_taken_off_is_hung_again() {
     ] {
         net.host.exec(&damage.replace("{}", CLIENT.interface));
         repaired += hooks;
-        eventually(PATIENCE, damage, || count(&agent) == repaired);
+        eventually(PATIENCE, damage, || agent.repaired() == repaired);
         assert!(is_refused(&net), "{damage}");
         assert_eq!(ours(&net), 4, "{damage}");
     }
@@ -56,11 +56,6 @@ fn ours(net: &Net) -> usize {
     let shown = |interface, way| net.host.exec(&format!("tc filter show dev {interface} {way}"));
     let all = [&CLIENT, &ATTACKER].map(|link| [shown(link.interface, "ingress"), shown(link.interface, "egress")]);
     all.as_flattened().iter().map(|text| text.matches("handle 0x1 enforcer_").count()).sum()
-}
-
-fn count(agent: &Agent) -> u64 {
-    // `status` ends with 3 while the last comparison found something.
-    agent.cli(&["-o", "json", "status"]).json()["drift"]["repaired"].as_u64().expect("a number")
 }
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -41,7 +41,7 @@ fn what_was_taken_out_is_put_back() {
     // One address, one device, one flow, one allowed network, and the service's port on two interfaces.
     eventually(PATIENCE, "status tells of differences", || agent.cli(&["status"]).code == Some(3));
     eventually(PATIENCE, "the next comparison finds nothing", || agent.cli(&["status"]).code == Some(0));
-    assert_eq!(repaired(&agent), 6);
+    assert_eq!(agent.repaired(), 6);
     assert_eq!(tap.passing(&["203.0.113.7", "198.51.100.7"]), [false, false]);
     for kind in ["ip", "device", "flow"] {
         assert_eq!(agent.metric("enforcer_decisions_installed", &[("kind", kind)]), Some(1.0), "{kind}");
@@ -65,7 +65,7 @@ fn what_nobody_decided_is_taken_out() {
     let slot = bucket.slots.iter().position(|slot| *slot == 0).expect("room");
     bucket.slots[slot] = 0x1234_5678 << 32 | bucket.slots[0] & 0xffff_ffff;
     sources.set(place, bucket, 0).expect("written");
-    eventually(PATIENCE, "both are taken out", || repaired(&agent) == 2);
+    eventually(PATIENCE, "both are taken out", || agent.repaired() == 2);
     assert!(flows.get(&flow, 0).is_err());
     assert_eq!(sources.get(&place, 0).expect("a bucket").slots[slot] & 0xffff_ffff, 0);
     assert_eq!(agent.metric("enforcer_decisions_installed", &[]), Some(1.0));
@@ -98,7 +98,7 @@ fn a_program_taken_off_is_hung_again() {
             assert_eq!(xdp_programs(&net.host, link.interface).len(), 1, "adopted: {adopted}");
             assert_eq!(tcx_programs(&net.host, link.interface).len(), 2, "adopted: {adopted}");
         }
-        assert_eq!(repaired(&agent), 6, "adopted: {adopted}");
+        assert_eq!(agent.repaired(), 6, "adopted: {adopted}");
         assert_eq!(agent.json(&["status"])["problems"], serde_json::json!([]));
     }
 }
@@ -148,11 +148,6 @@ fn without_a_bpf_file_system_the_agent_holds_the_links() {
     eventually(PATIENCE, "it is told no more", || problems() == "[]");
     assert_eq!(agent.pinned_links().len(), 6);
     assert!(!tap.passes("203.0.113.7"));
-}
-
-fn repaired(agent: &Agent) -> u64 {
-    // `status` ends with 3 while the last comparison found something.
-    agent.cli(&["-o", "json", "status"]).json()["drift"]["repaired"].as_u64().expect("a number")
 }
 
 /// Takes every entry out of a hash map.

@@ -10,6 +10,8 @@ use rustix::net::netlink::SOCK_DIAG;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
 
+use super::netlink::{ERROR, HEADER, KIND, attribute, error, half, word};
+
 /// One of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Listener {
@@ -65,13 +67,13 @@ fn question(family: u8) -> [u8; QUESTION] {
 /// Takes the sockets of one datagram; true when it was the last.
 fn read(datagram: &[u8], found: &mut Vec<Listener>) -> io::Result<bool> {
     let mut rest = datagram;
-    while let (Some(length), Some(kind)) = (word(rest, 0), half(rest, 4)) {
+    while let (Some(length), Some(kind)) = (word(rest, 0), half(rest, KIND)) {
         let length = usize::try_from(length).unwrap_or(usize::MAX).clamp(HEADER, rest.len().max(HEADER));
         let body = rest.get(HEADER..length).unwrap_or_default();
         match kind {
             DONE => return Ok(true),
             ERROR => {
-                let code = word(body, 0).unwrap_or_default().cast_signed().saturating_neg();
+                let code = error(body).unwrap_or_default();
                 return if code == 0 { Ok(true) } else { Err(io::Error::from_raw_os_error(code)) };
             }
             _ => found.extend(listener(body)),
@@ -93,23 +95,8 @@ fn listener(body: &[u8]) -> Option<Listener> {
     Some(Listener { address: (address, port).into(), inode, user, cgroup: cgroup(body.get(MESSAGE..)?) })
 }
 
-fn cgroup(mut rest: &[u8]) -> Option<u64> {
-    while let (Some(length), Some(kind)) = (half(rest, 0), half(rest, 2)) {
-        let length = usize::from(length).max(4);
-        if kind == CGROUP_ID {
-            return rest.get(4..12)?.try_into().ok().map(u64::from_ne_bytes);
-        }
-        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
-    None
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes)
-}
-
-fn half(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..at + 2)?.try_into().ok().map(u16::from_ne_bytes)
+fn cgroup(attributes: &[u8]) -> Option<u64> {
+    attribute(attributes, CGROUP_ID)?.first_chunk().copied().map(u64::from_ne_bytes)
 }
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -117,12 +104,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const BUFFER: usize = 32 * 1024;
 const MOST_MESSAGES: usize = 1024;
 const QUESTION: usize = 72;
-const HEADER: usize = 16;
 const MESSAGE: usize = 72;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// `NLM_F_REQUEST` and `NLM_F_DUMP`.
 const REQUEST_DUMP: u16 = 0x301;
-const ERROR: u16 = 2;
 const DONE: u16 = 3;
 const TCP: u8 = 6;
 const LISTEN: u32 = 10;

@@ -21,6 +21,7 @@ mod listeners;
 mod mapped;
 mod maps;
 mod named;
+mod netlink;
 mod object;
 mod privileges;
 mod probe;

@@ -5,6 +5,8 @@ use std::io;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
 
+use super::super::netlink::{ERROR, HEADER, KIND, attribute, error, half, word};
+
 /// A place for a classifier on clsact.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
@@ -39,14 +41,14 @@ fn question(place: Place) -> [u8; QUESTION] {
 
 /// The program's number in what the kernel answered.
 fn read(answer: &[u8]) -> io::Result<Option<u32>> {
-    match half(answer, 4) {
+    match half(answer, KIND) {
         Some(NEW_FILTER) => {
             let options = attribute(answer.get(HEADER + MESSAGE..).unwrap_or_default(), OPTIONS);
             Ok(options.and_then(|options| word(attribute(options, BPF_ID)?, 0)))
         }
         Some(ERROR) => {
-            let error = word(answer, HEADER)
-                .map_or(Errno::PROTO, |code| Errno::from_raw_os_error(code.wrapping_neg().cast_signed()));
+            let code = error(answer.get(HEADER..).unwrap_or_default());
+            let error = code.map_or(Errno::PROTO, Errno::from_raw_os_error);
             // No filter, no qdisc, no interface.
             if [Errno::NOENT, Errno::INVAL, Errno::NODEV].contains(&error) { Ok(None) } else { Err(error.into()) }
         }
@@ -54,30 +56,9 @@ fn read(answer: &[u8]) -> io::Result<Option<u32>> {
     }
 }
 
-/// The value of the first attribute of this kind.
-fn attribute(mut rest: &[u8], wanted: u16) -> Option<&[u8]> {
-    loop {
-        let length = usize::from(half(rest, 0)?);
-        let value = rest.get(4..length)?;
-        if half(rest, 2)? & KIND == wanted {
-            return Some(value);
-        }
-        rest = rest.get(length.next_multiple_of(4)..)?;
-    }
-}
-
-fn half(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-}
-
 /// The protocol of interfaces, addresses and routes: number 0.
 const ROUTE: Option<Protocol> = None;
-/// Bytes of `struct nlmsghdr` and `struct tcmsg`.
-const HEADER: usize = 16;
+/// Bytes of `struct tcmsg`.
 const MESSAGE: usize = 20;
 const QUESTION: usize = HEADER + MESSAGE;
 const HEADER_AND_MESSAGE: u32 = 36;
@@ -86,15 +67,12 @@ const ANSWER: usize = 4096;
 /// As in the kernel's `rtnetlink.h`, `netlink.h`, `pkt_sched.h`, `if_ether.h` and `pkt_cls.h`.
 const GET_FILTER: u32 = 46;
 const NEW_FILTER: u16 = 44;
-const ERROR: u16 = 2;
 const REQUEST: u32 = 1;
 const CLSACT_INGRESS: u32 = 0xffff_fff2;
 const CLSACT_EGRESS: u32 = 0xffff_fff3;
 const ALL_PROTOCOLS: u16 = 3;
 const OPTIONS: u16 = 2;
 const BPF_ID: u16 = 11;
-/// The bits of an attribute's kind that are no flags.
-const KIND: u16 = 0x3fff;
 
 #[cfg(test)]
 mod tests {
