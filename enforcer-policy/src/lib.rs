@@ -18,6 +18,7 @@ mod text;
 pub mod document;
 pub mod lists;
 pub mod plan;
+pub mod reach;
 pub mod reading;
 pub mod revision;
 pub mod serial;

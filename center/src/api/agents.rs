@@ -60,6 +60,8 @@ pub(super) struct Watch {
     wait: u64,
     #[serde(default)]
     whole: bool,
+    /// The last question that it has answered on this connection, if it can answer any.
+    answered: Option<u64>,
 }
 
 /// Seconds that a host may wait.
@@ -73,6 +75,9 @@ const SPREAD: &str = "enforcer-spread";
 /// The header that asks hosts for more than every agent tells, and how many seconds they shall wait at most until they speak again.
 const ASKS: &str = "enforcer-asks";
 const TRAFFIC: &str = "traffic";
+const FORESIGHT: &str = "foresight";
+/// The header with the number of a question, see `foresight`.
+const QUESTION: &str = "enforcer-question";
 const DELIVERY: &str = "application/vnd.enforcer.delivery";
 
 pub(super) async fn enrol(State(center): State<Center>, Sent(bytes): Sent) -> Result<Answer, Problem> {
@@ -129,8 +134,12 @@ pub(super) async fn watch(
     let _watching = center.0.tally.watch();
     let answer = wait(&center, &peer, known, &asked, news).await?;
     let spread = spread(center.0.tally.most_watching());
-    let asks = center.asks().map_or_else(|| TRAFFIC.to_owned(), |seconds| format!("{TRAFFIC} {seconds}"));
-    Ok(answer.with_header(SPREAD, &spread.as_millis().to_string()).with_header(ASKS, &asks))
+    Ok(answer.with_header(SPREAD, &spread.as_millis().to_string()).with_header(ASKS, &asks(&center)))
+}
+
+fn asks(center: &Center) -> String {
+    let every = center.asks().map_or_else(String::new, |seconds| format!(" {seconds}"));
+    format!("{TRAFFIC}{every} {FORESIGHT}")
 }
 
 /// Over how long a time hosts shall come back when they have lost this center: all at once would be a peak that it need not bear.
@@ -147,11 +156,14 @@ async fn wait(
     mut news: tokio::sync::watch::Receiver<Arc<News>>,
 ) -> Result<Answer, Problem> {
     let mut whole = asked.whole;
+    let foresight = &center.0.foresight;
+    let mut questions = foresight.subscribe();
     let patience = tokio::time::sleep(Duration::from_secs(asked.wait.min(LONGEST)));
     tokio::pin!(patience);
     loop {
         let present = Arc::clone(&news.borrow_and_update());
         let host = center.host(peer)?;
+        let name = host.name.clone();
         if !whole && known == present.before && present.delivery.is_some() {
             // What nearly all hosts need, all at once.
             return Ok(present.delivery.clone().map_or_else(Answer::nothing, |bytes| delivery(center, bytes)));
@@ -169,9 +181,16 @@ async fn wait(
             }
         }
         whole = false;
+        if let Some(seen) = asked.answered {
+            foresight.listens(&name);
+            if let Some(number) = foresight.after(seen) {
+                return Ok(Answer::nothing().with_header(QUESTION, &number.to_string()));
+            }
+        }
         tokio::select! {
             () = &mut patience => return Ok(Answer::nothing()),
             changed = news.changed() => if changed.is_err() { return Ok(Answer::nothing()) },
+            _ = questions.changed(), if asked.answered.is_some() => {}
         }
     }
 }
@@ -226,5 +245,5 @@ pub(super) async fn acknowledge(
         Ok(()) => center.0.tally.keep(reached, refused),
         Err(_problem) => center.0.tally.lose(),
     }
-    kept.map(|()| Answer::nothing())
+    kept.map(|()| Answer::nothing().with_header(ASKS, &asks(&center)))
 }

@@ -10,6 +10,7 @@ mod clerk;
 mod decisions;
 mod events;
 mod exports;
+mod foresight;
 mod hosts;
 mod metrics;
 mod openapi;
@@ -38,6 +39,7 @@ use crate::metrics::Tally;
 use crate::serve::Peer;
 use crate::store::{Batch, EventStore, Host, Store};
 use clerk::Clerk;
+use foresight::Foresight;
 pub(crate) use hosts::compared;
 use problem::{Answer, Problem};
 use rollout::Recent;
@@ -71,6 +73,7 @@ struct Parts {
     /// A rollout is on.
     rolling: AtomicBool,
     recent: Mutex<Recent>,
+    foresight: Foresight,
     /// What other centers have to say, where there are some.
     log: Option<Arc<Log>>,
 }
@@ -109,6 +112,7 @@ impl Center {
             tally: Tally::default(),
             rolling,
             recent: Mutex::default(),
+            foresight: Foresight::default(),
             log,
         })))
     }

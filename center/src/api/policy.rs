@@ -139,9 +139,11 @@ pub(super) async fn plan(
         let content = meant(desk, body(&bytes)?, &person)?;
         let guard = guard(desk, &peer)?;
         let plan = Plan::between(desk.content(), &content, &guard);
-        Ok(planned(desk, &plan))
+        Ok((desk.known().number, desk.rollout().filter(|_| desk.is_rolling()), plan))
     };
-    center.work(plan).await
+    let (revision, rollout, mut plan) = center.work(plan).await?;
+    center.0.foresight.of(&mut plan).await;
+    Ok(Answer::json(&Planned { revision, plan: &plan, rollout }).tagged(revision))
 }
 
 pub(super) async fn apply(

@@ -83,9 +83,11 @@ pub(super) async fn look(
         Person::of(&headers, desk)?;
         let guard = guard(desk, &peer)?;
         let (proposal, plan) = desk.proposal(number, &guard)?;
-        Ok(Answer::json(&Looked { proposal, plan }).tagged(desk.known().number))
+        Ok((desk.known().number, proposal, plan))
     };
-    center.work(look).await
+    let (revision, proposal, mut plan) = center.work(look).await?;
+    center.0.foresight.of(&mut plan).await;
+    Ok(Answer::json(&Looked { proposal, plan }).tagged(revision))
 }
 
 pub(super) async fn approve(

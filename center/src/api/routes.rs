@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::openapi::{Api, Asks, Gives, Operation, Says, Who};
 use super::problem::{Answer, Problem};
 use super::{
-    Center, agents, audit, decisions, events, exports, health, hosts, metrics, policy, proposals, revisions, rollout,
+    Center, agents, audit, decisions, events, exports, foresight, health, hosts, metrics, policy, proposals, revisions,
+    rollout,
 };
 
 /// Bytes of a request's body.
@@ -224,17 +225,27 @@ fn for_decisions(api: Api) -> Api {
 }
 
 fn for_hosts(api: Api) -> Api {
-    const WATCH: &[Asks] =
-        &[("number", "Number", true), ("hash", "Digest", true), ("wait", "Number", false), ("whole", "Flag", false)];
+    const WATCH: &[Asks] = &[
+        ("number", "Number", true),
+        ("hash", "Digest", true),
+        ("wait", "Number", false),
+        ("whole", "Flag", false),
+        ("answered", "Number", false),
+    ];
+    const QUESTION: &str = "/agent/questions/{number}";
     let (renew, renewed) = (Says::Json("Renew"), Gives::Json("Renewed"));
     let enrol = host("enrol", "A certificate, for a one-time token", &[], Says::Json("Enrol"), Gives::Json("Enrolled"));
     let batch = host("bring", "Events, at least once", &[], Says::Json("Batch"), Gives::Json("Has"));
     let ack = host("acknowledge", "What the kernel holds", &[], Says::Json("Acknowledgement"), Gives::Nothing);
     let delivery = Gives::Bytes("application/vnd.enforcer.delivery");
     let watch = host("watch", "What is new", WATCH, Says::Nothing, delivery);
+    let asked = host("question", "Decisions that somebody thinks of", &[], Says::Nothing, Gives::Json("Question"));
+    let answer = host("answer", "Whom they would have hit", &[], Says::Json("Answer"), Gives::Nothing);
     api.route("post", "/enrol", post(agents::enrol), Operation { who: Who::Anybody, ..enrol.failing(&[403]) })
         .route("get", "/agent/watch", get(agents::watch), watch.failing(&[409]))
         .route("post", "/agent/ack", post(agents::acknowledge), ack)
+        .route("get", QUESTION, get(foresight::question), asked.failing(&[404]))
+        .route("post", QUESTION, post(foresight::answer), answer.failing(&[404]))
         .route("post", "/agent/events", post(events::take), batch)
         .route("post", "/agent/renew", post(agents::renew), host("renew", "A new certificate", &[], renew, renewed))
 }

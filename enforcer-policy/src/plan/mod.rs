@@ -1,16 +1,20 @@
 //! What a change of policy would do, before it does it; and what one environment has that another lacks.
 //!
 //! In: two contents. Out: a [`Plan`]: what is added, changed and removed, on how many hosts of which group, and who would be
-//! locked out. Never here: carrying it out; traffic (what a decision would have hit is the agents' to say).
+//! locked out. Never here: carrying it out; traffic (what a
+//! decision would have hit is the agents' to say, and whoever asks them notes it in the steps).
 mod lockout;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use enforcer_common::{Address, Prefix};
 use serde::{Deserialize, Serialize};
 
+use crate::Moment;
 use crate::document::{Base, Mode};
+use crate::reach::Reached;
 use crate::revision::{Content, Entry};
 
 pub use lockout::Guard;
@@ -28,6 +32,29 @@ pub struct Plan {
     pub weaker: Vec<String>,
     /// Who would be cut off.
     pub lockouts: Vec<Lockout>,
+    /// Whence the steps' figures are; none when nobody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreseen: Option<Foreseen>,
+}
+
+/// Who was asked whom decisions would have hit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// Hosts that were asked.
+    pub hosts: u64,
+    /// Those that have answered.
+    pub answered: u64,
+    /// From when on the first of them remembers requests; none when none does.
+    pub since: Option<Moment>,
+}
+
+/// What a decision would have hit, had it been in force.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hit {
+    /// The figures, of all hosts that answered.
+    pub reached: Reached,
+    /// What to beware of.
+    pub warnings: Vec<String>,
 }
 
 /// One change.
@@ -41,6 +68,12 @@ pub struct Step {
     pub name: String,
     /// As it is to be.
     pub detail: String,
+    /// Whom it would have hit, if hosts have told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hit: Option<Hit>,
+    /// The decision that comes or changes.
+    #[serde(skip)]
+    entry: Option<Arc<Entry>>,
 }
 
 /// What happens to a thing.
@@ -100,6 +133,11 @@ impl Plan {
         self.counts == Counts::default()
     }
 
+    /// Decisions that come or change, among those that are shown, each with the place of its step.
+    pub fn wanted(&self) -> impl Iterator<Item = (usize, &Arc<Entry>)> {
+        self.changes.iter().enumerate().filter_map(|(at, step)| Some((at, step.entry.as_ref()?)))
+    }
+
     fn base(&mut self, old: &Base, new: &Base) {
         self.maps("service", &old.services, &new.services);
         self.maps("filter", &old.filters, &new.filters);
@@ -126,7 +164,14 @@ impl Plan {
 
     fn step(&mut self, change: Change, kind: &str, name: &str, detail: String) {
         self.counts.count(change);
-        self.changes.push(Step { change, kind: kind.to_owned(), name: name.to_owned(), detail });
+        self.changes.push(Step {
+            change,
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            detail,
+            hit: None,
+            entry: None,
+        });
     }
 
     fn decisions(&mut self, old: &Content, new: &Content) {
@@ -142,7 +187,7 @@ impl Plan {
         }
     }
 
-    fn decision(&mut self, change: Change, entry: &Entry) {
+    fn decision(&mut self, change: Change, entry: &Arc<Entry>) {
         self.counts.count(change);
         let everyone = [crate::revision::EVERYONE.to_owned()];
         for group in if entry.groups.is_empty() { &everyone[..] } else { &entry.groups } {
@@ -153,7 +198,8 @@ impl Plan {
             let decision = &entry.decision;
             let detail = format!("{} in {}: {}", decision.action.name(), decision.scope, decision.note.reason);
             let name = format!("{} {}", decision.subject.kind().name(), decision.subject);
-            self.changes.push(Step { change, kind: "decision".to_owned(), name, detail });
+            let wanted = (change != Change::Removed).then(|| Arc::clone(entry));
+            self.changes.push(Step { change, kind: "decision".to_owned(), name, detail, hit: None, entry: wanted });
         }
     }
 }

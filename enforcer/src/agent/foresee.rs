@@ -1,14 +1,15 @@
-//! Beforehand: whom a decision would have hit. In: requests that were served; an order that is not carried out. Out: figures, and what
-//! to beware of. Never here: a change of anything that is enforced.
+//! Beforehand: whom a decision would have hit. In: requests that were served; an order that is not carried out, or decisions that a center
+//! thinks of. Out: figures, and what to beware of. Never here: a change of anything that is enforced.
 use enforcer_common::{Address, AllowKind, Prefix, SubjectKind, Verdict};
-use enforcer_policy::{Allowed, Scope, Subject, service_id};
+use enforcer_policy::reach::{Considered, Crowd, Told};
+use enforcer_policy::{Allowed, Moment, Scope, Subject, service_id};
 
 use super::clock;
 use super::core::Core;
 use super::orders::{exempts_requests, subject};
-use crate::config::Share;
+use crate::config::{Service, Share};
 use crate::exchanges::Exchange;
-use crate::reach::{Caller, Crowd, TOKENS};
+use crate::reach::{Caller, TOKENS};
 use crate::wire::{BlockRequest, Exit, ForeseenReport, Trouble};
 
 impl Core {
@@ -32,15 +33,32 @@ impl Core {
             let hint = "ask for its address: enforcer block ip ADDRESS --dry-run";
             return Err(Trouble::new(Exit::Usage, "what single connections did is not remembered", hint));
         }
-        let allowed = self.allowed();
-        let services = scope.service().map(service_id);
-        let in_scope = |caller: &Caller| services.is_none_or(|id| id == caller.service);
         let now = clock::now();
-        let reached = self.reach.of(now, |caller| hit_by(&subject, caller, &allowed).filter(|_| in_scope(caller)));
-        let since = self.reach.since(now).map(|since| since.max(self.started));
+        let told = self.told(&subject, &scope, now);
+        let reached = told.reached();
+        let since = self.remembers_since(now);
         let crowd = reached.crowd.filter(|_| subject.network().is_some());
         let warnings = self.beware(&scope, since.is_none(), crowd);
         Ok(ForeseenReport { subject: subject.to_string(), scope: scope.to_string(), since, reached, warnings })
+    }
+
+    /// The same of one that a center thinks of, in few bytes.
+    pub(super) fn tell_center(&self, considered: &Considered, most: usize) -> Told {
+        let Considered { subject, scope } = considered;
+        let partly = self.partly(scope).next().is_some();
+        Told { partly, ..self.told(subject, scope, clock::now()) }.at_most(most)
+    }
+
+    fn told(&self, subject: &Subject, scope: &Scope, now: Moment) -> Told {
+        let allowed = self.allowed();
+        let service = scope.service().map(service_id);
+        let in_scope = |caller: &Caller| service.is_none_or(|id| id == caller.service);
+        self.reach.of(now, |caller| hit_by(subject, caller, &allowed).filter(|_| in_scope(caller)))
+    }
+
+    /// From when on callers are remembered.
+    pub(super) fn remembers_since(&self, now: Moment) -> Option<Moment> {
+        self.reach.since(now).map(|since| since.max(self.started))
     }
 
     fn beware(&self, scope: &Scope, is_empty: bool, crowd: Option<Crowd>) -> Vec<String> {
@@ -48,24 +66,22 @@ impl Core {
         if is_empty {
             warnings.push("no request was looked at since the agent started: what it would hit is unknown".to_owned());
         }
-        if let Some(crowd) = crowd.filter(|crowd| crowd.count.about >= MANY) {
-            let Crowd { address, kind, count } = crowd;
-            let about = if count.give_or_take > 0 { "about " } else { "" };
-            let (count, kind) = (count.about, kind.name());
-            warnings.push(format!(
-                "{address} hides {about}{count} {kind}s, and all of them would be hit: decide on a {kind} instead"
-            ));
-        }
+        warnings.extend(crowd.and_then(|crowd| crowd.warning()));
         if scope.endpoint().is_some() {
             warnings.push("endpoints are not told apart: this is what was asked of the whole service".to_owned());
         }
-        let meant = |name: &str| scope.service().is_none_or(|one| one == name);
-        let partly =
-            self.config.services.iter().filter(|one| one.manners.sample != Share::default() && meant(&one.name));
+        let partly = self.partly(scope);
         warnings.extend(
-            partly.map(|one| format!("only a part of the requests of {} is looked at (sample): it was more", one.name)),
+            partly.map(|name| format!("only a part of the requests of {name} is looked at (sample): it was more")),
         );
         warnings
+    }
+
+    /// Services in a scope of whose requests only a part is looked at.
+    fn partly<'c>(&'c self, scope: &'c Scope) -> impl Iterator<Item = &'c str> {
+        let meant = move |one: &&Service| scope.service().is_none_or(|name| name == one.name);
+        let partly = |one: &&Service| one.manners.sample != Share::default();
+        self.config.services.iter().filter(meant).filter(partly).map(|one| one.name.as_str())
     }
 }
 
@@ -103,12 +119,9 @@ fn token_hit(at: Option<usize>, digest: u64, caller: &Caller, allowed: &[Allowed
     (bears && !is_allowed()).then_some(caller.client)
 }
 
-/// Identities behind one address that are more than a household or a test.
-const MANY: u64 = 10;
-
 #[cfg(test)]
 mod tests {
-    use enforcer_policy::{Moment, Origin};
+    use enforcer_policy::Origin;
 
     use super::*;
 

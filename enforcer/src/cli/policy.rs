@@ -20,6 +20,7 @@ use super::args::{CenterArgs, Globals, PolicyCommand};
 use super::enroll::{runtime, secret};
 use super::failure::Failure;
 use super::fleet::escaped;
+use super::foresee;
 use super::out::Out;
 use super::proposals;
 use super::rollout::{self, Rollout};
@@ -297,7 +298,9 @@ pub(super) fn text(plan: &Plan) -> String {
         };
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{sign} {} {}: {}", step.kind, step.name, step.detail);
+        text.push_str(&step.hit.as_ref().map_or_else(String::new, foresee::hit));
     }
+    text.push_str(&plan.foreseen.as_ref().map_or_else(String::new, foresee::foreseen));
     for (group, counts) in &plan.groups {
         let (added, changed, removed) = (counts.added, counts.changed, counts.removed);
         let _ = writeln!(text, "on hosts of {group}: {added} decisions added, {changed} changed, {removed} removed");

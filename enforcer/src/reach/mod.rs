@@ -1,6 +1,6 @@
 //! Whom requests came from in the last day, so that a decision can say beforehand whom it would have hit.
 //!
-//! In: callers of requests that were served, with their time. Out: [`Reached`]: requests and distinct devices, sessions, users and
+//! In: callers of requests that were served, with their time. Out: [`Told`]: requests and distinct devices, sessions, users and
 //! addresses among the callers that somebody names. Never here: tokens (only their keyed digests), what was refused, clocks, disks.
 //!
 //! A caller is one combination of address, service and identities. Each slot of two hours keeps at most [`MOST`] of them with their
@@ -8,7 +8,6 @@
 //! nobody can arrange who stays: a caller stays when the digest of *any* of its parts ends in enough zeros. So all callers of a chosen
 //! device are there, as are all of a chosen session or address, and each kind can be counted among its own chosen ones and scaled, for
 //! any selection. Such a figure is an estimate and says by how much it may be off.
-mod estimate;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use enforcer_common::{Address, SipKey, SubjectKind, siphash};
 use enforcer_policy::Moment;
-
-pub use estimate::{Crowd, Estimate, Reached};
+use enforcer_policy::reach::{Crowd, Estimate, Sketch, Told};
 
 /// Who asked: one combination that is counted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -80,7 +78,7 @@ impl Reach {
     }
 
     /// What the callers of the last day did that `hit` picks, each with the address by which it is hit.
-    pub fn of(&self, now: Moment, hit: impl Fn(&Caller) -> Option<Address>) -> Reached {
+    pub fn of(&self, now: Moment, hit: impl Fn(&Caller) -> Option<Address>) -> Told {
         let live = self.live(now);
         let level = live.clone().map(|slot| slot.level).max().unwrap_or(0);
         let mut hits: BTreeMap<(Address, Caller), u64> = BTreeMap::new();
@@ -92,7 +90,7 @@ impl Reach {
                 *hits.entry((address, *caller)).or_default() += u64::from(*requests);
             }
         }
-        Picked { key: self.key, level, hits }.reached()
+        Picked { key: self.key, level, hits }.told()
     }
 
     /// From when on callers are remembered; none when there are none.
@@ -141,14 +139,14 @@ struct Picked {
 }
 
 impl Picked {
-    fn reached(&self) -> Reached {
+    fn told(&self) -> Told {
         let token = |at: usize| move |caller: &Caller| caller.tokens.get(at).copied().unwrap_or(0);
         let [devices, sessions, users, keys] = [0, 1, 2, 3].map(|at| self.distinct(at, token(at)));
         let addresses: BTreeSet<Address> = self.hits.keys().map(|(_, caller)| caller.client).collect();
-        let chosen = addresses.iter().filter(|address| zeros(self.key, ADDRESS, address.octets()) >= self.level);
-        let addresses = Estimate::distinct(chosen.count() as u64, addresses.len() as u64, self.level);
+        let digests = addresses.iter().map(|address| digest(self.key, ADDRESS, address.octets()));
         let crowd = self.crowd(0, SubjectKind::Device).or_else(|| self.crowd(1, SubjectKind::Session));
-        Reached { requests: self.requests(), devices, sessions, users, keys, addresses, crowd }
+        let addresses = Sketch::new(self.level, digests);
+        Told { requests: self.requests(), devices, sessions, users, keys, addresses, crowd, partly: false }
     }
 
     fn requests(&self) -> Estimate {
@@ -156,26 +154,28 @@ impl Picked {
         Estimate::sum(chosen.map(|(_, requests)| *requests), self.hits.values().sum(), self.level)
     }
 
-    /// How many different identities of a kind; none when no caller had one.
-    fn distinct(&self, at: usize, digest: impl Fn(&Caller) -> u64) -> Option<Estimate> {
-        let all: BTreeSet<u64> = self.hits.keys().map(|(_, caller)| digest(caller)).filter(|one| *one != 0).collect();
-        let chosen = all.iter().filter(|one| zeros(self.key, at, &one.to_le_bytes()) >= self.level).count();
-        (!all.is_empty()).then(|| Estimate::distinct(chosen as u64, all.len() as u64, self.level))
+    /// The different identities of a kind; none when no caller had one.
+    fn distinct(&self, at: usize, token: impl Fn(&Caller) -> u64) -> Option<Sketch> {
+        let all: BTreeSet<u64> = self.hits.keys().map(|(_, caller)| token(caller)).filter(|one| *one != 0).collect();
+        (!all.is_empty()).then(|| self.sketch(at, all))
+    }
+
+    fn sketch(&self, at: usize, tokens: BTreeSet<u64>) -> Sketch {
+        Sketch::new(self.level, tokens.into_iter().map(|one| digest(self.key, at, &one.to_le_bytes())))
     }
 
     /// The address with the most identities of a kind behind it.
     fn crowd(&self, at: usize, kind: SubjectKind) -> Option<Crowd> {
         let mut behind: BTreeMap<Address, BTreeSet<u64>> = BTreeMap::new();
         for (address, caller) in self.hits.keys() {
-            let digest = caller.tokens.get(at).copied().unwrap_or(0);
-            if digest != 0 {
-                behind.entry(*address).or_default().insert(digest);
+            let token = caller.tokens.get(at).copied().unwrap_or(0);
+            if token != 0 {
+                behind.entry(*address).or_default().insert(token);
             }
         }
-        let chosen = |one: &&u64| zeros(self.key, at, &one.to_le_bytes()) >= self.level;
         let counted = behind.into_iter().map(|(address, all)| {
-            let chosen = all.iter().filter(chosen).count() as u64;
-            Crowd { address: address.into(), kind, count: Estimate::distinct(chosen, all.len() as u64, self.level) }
+            let count = self.sketch(at, all).estimate();
+            Crowd { address: address.into(), kind, count }
         });
         counted.max_by_key(|crowd| crowd.count.about)
     }
@@ -199,10 +199,14 @@ fn zeros_of(caller: &Caller, key: SipKey) -> u32 {
     zeros(key, WHOLE, &bytes)
 }
 
-/// The zeros that the digest of a part ends in; `part` keeps equal bytes of different parts apart.
 fn zeros(key: SipKey, part: usize, bytes: &[u8]) -> u32 {
+    digest(key, part, bytes).trailing_zeros()
+}
+
+/// The digest of a part; `part` keeps equal bytes of different parts apart.
+fn digest(key: SipKey, part: usize, bytes: &[u8]) -> u64 {
     let SipKey([first, second]) = key;
-    siphash(SipKey([first ^ part as u64, second]), bytes).trailing_zeros()
+    siphash(SipKey([first ^ part as u64, second]), bytes)
 }
 
 const fn slot_of(now: Moment) -> u64 {

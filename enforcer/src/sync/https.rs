@@ -40,6 +40,8 @@ pub struct Https {
     token: Option<String>,
     spread: Option<Duration>,
     asks: Option<Asks>,
+    /// The last question that was put on this connection, and whether it is still to be looked at.
+    question: (u64, bool),
 }
 
 impl Server {
@@ -93,7 +95,7 @@ impl Server {
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(SyncError::line)?;
         // Its end shows in the next request.
         tokio::spawn(connection);
-        Ok(Https { sender, host: self.host.clone(), token: None, spread: None, asks: None })
+        Ok(Https { sender, host: self.host.clone(), token: None, spread: None, asks: None, question: (0, false) })
     }
 }
 
@@ -104,14 +106,20 @@ pub struct Asks {
     pub traffic: bool,
     /// So often, in seconds.
     pub every: Option<u64>,
+    /// Whom a decision would have hit, when somebody thinks of one.
+    pub foresight: bool,
 }
 
 impl Asks {
     fn parse(words: &str) -> Self {
         let mut words = words.split_ascii_whitespace();
         let traffic = words.next() == Some("traffic");
-        let every = words.next().and_then(|seconds| seconds.parse().ok()).filter(|seconds| traffic && *seconds > 0);
-        Self { traffic, every }
+        let (mut every, mut foresight) = (None, false);
+        for word in words {
+            foresight |= word == "foresight";
+            every = every.or_else(|| word.parse().ok()).filter(|seconds| traffic && *seconds > 0);
+        }
+        Self { traffic, every, foresight }
     }
 }
 
@@ -139,6 +147,18 @@ impl Https {
         self.asks.unwrap_or_default()
     }
 
+    /// The question that the center has put since the last call.
+    pub fn question(&mut self) -> Option<u64> {
+        let (number, is_new) = self.question;
+        self.question.1 = false;
+        is_new.then_some(number)
+    }
+
+    /// The last question that was put on this connection; 0 before the first.
+    pub const fn answered(&self) -> u64 {
+        self.question.0
+    }
+
     /// One request; an answer that is no success is an error with the center's words.
     pub async fn ask(
         &mut self,
@@ -161,6 +181,8 @@ impl Https {
             self.spread = spread.map(Duration::from_millis).or(self.spread);
             let asks = answer.headers().get(ASKS).and_then(|asks| asks.to_str().ok());
             self.asks = asks.map(Asks::parse).or(self.asks);
+            let question = answer.headers().get(QUESTION).and_then(|number| number.to_str().ok()?.parse().ok());
+            self.question = question.map_or(self.question, |number| (number, true));
             let body = Limited::new(answer.into_body(), enforcer_policy::revision::LONGEST_DELIVERY);
             Ok::<_, SyncError>((status, body.collect().await.map_err(SyncError::line)?.to_bytes()))
         };
@@ -249,8 +271,11 @@ impl ServerCertVerifier for Fingerprint {
 const PORT: u16 = 9443;
 /// A center's header, in milliseconds.
 const SPREAD: &str = "enforcer-spread";
-/// Another one: `traffic`, or `traffic SECONDS`. Centers from before do not send it, and would not take what it asks for.
+/// Another one: `traffic`, perhaps with `SECONDS`, perhaps with `foresight`. Centers from before do not send it, and would not take what it
+/// asks for.
 const ASKS: &str = "enforcer-asks";
+/// A third one: the number of a question that this host has not answered.
+const QUESTION: &str = "enforcer-question";
 const CONNECT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -259,10 +284,12 @@ mod tests {
 
     #[test]
     fn what_a_center_asks_for_is_read_and_nonsense_is_nothing() {
-        let asks = |traffic, every| Asks { traffic, every };
+        let asks = |traffic, every| Asks { traffic, every, foresight: false };
         for (words, meant) in [
             ("traffic", asks(true, None)),
             ("traffic 2", asks(true, Some(2))),
+            ("traffic foresight", Asks { foresight: true, ..asks(true, None) }),
+            ("traffic 2 foresight", Asks { foresight: true, ..asks(true, Some(2)) }),
             ("traffic 0", asks(true, None)),
             ("traffic soon", asks(true, None)),
             ("weather 2", asks(false, None)),

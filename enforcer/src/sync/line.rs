@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use enforcer_policy::Moment;
 use enforcer_policy::document::Base;
+use enforcer_policy::reach::{Answer, Question};
 use enforcer_policy::revision::{Accepted, Delta, Digest, Known, Replica};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
@@ -25,6 +26,10 @@ pub trait Host {
     /// What it has seen since its counters began.
     fn traffic(&self) -> Option<Traffic> {
         None
+    }
+    /// Whom decisions would have hit here that somebody thinks of.
+    fn foresee(&self, _question: &Question) -> impl Future<Output = Answer> {
+        std::future::ready(Answer::default())
     }
     /// What is known here is what the center says; with all of it but the decisions.
     fn settled(&self, base: &Base);
@@ -149,6 +154,10 @@ impl Line {
             let Some(bytes) = self.watch(&mut https).await? else {
                 self.backoff.reset();
                 host.settled(self.replica.content().base());
+                if let Some(number) = https.question() {
+                    answer(&mut https, host, number).await?;
+                    continue;
+                }
                 let traffic = https.asks().traffic.then(|| host.traffic()).flatten();
                 self.tell(&mut https, host, None, traffic).await?;
                 continue;
@@ -185,7 +194,8 @@ impl Line {
     async fn watch(&mut self, https: &mut Https) -> Result<Option<bytes::Bytes>, SyncError> {
         let (Known { number, hash }, whole) = (self.replica.known(), self.shelf.is_long());
         let wait = https.asks().every.unwrap_or(WAIT).min(WAIT);
-        let path = format!("/v1/agent/watch?number={number}&hash={hash}&wait={wait}&whole={whole}");
+        let answered = if https.asks().foresight { format!("&answered={}", https.answered()) } else { String::new() };
+        let path = format!("/v1/agent/watch?number={number}&hash={hash}&wait={wait}&whole={whole}{answered}");
         let patience = Duration::from_secs(wait) + PATIENCE;
         let (status, bytes) = https.ask(Method::GET, &path, Vec::new(), patience).await?;
         if let Some(spread) = https.spread() {
@@ -235,6 +245,21 @@ impl Line {
         https.ask(Method::POST, "/v1/agent/ack", body, PATIENCE).await?;
         host.acknowledged(self.replica.known());
         Ok(())
+    }
+}
+
+/// Answers what the center wants to know beforehand. One that is over needs no answer.
+async fn answer(https: &mut Https, host: &impl Host, number: u64) -> Result<(), SyncError> {
+    let path = format!("/v1/agent/questions/{number}");
+    let question = match https.ask(Method::GET, &path, Vec::new(), PATIENCE).await {
+        Ok((_, bytes)) => serde_json::from_slice::<Question>(&bytes).map_err(SyncError::line)?,
+        Err(SyncError::Answer { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let answer = serde_json::to_vec(&host.foresee(&question.bounded()).await).map_err(SyncError::line)?;
+    match https.ask(Method::POST, &path, answer, PATIENCE).await {
+        Ok(_) | Err(SyncError::Answer { .. }) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

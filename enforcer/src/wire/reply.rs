@@ -12,7 +12,7 @@ use super::{
     AllowedEntry, ApisPart, Change, DecisionReport, EventReport, Exit, FilterReport, NoticeReport, RequestReport,
     StatusReport, TopReport, WhyReport,
 };
-use crate::reach::Reached;
+use enforcer_policy::reach::Reached;
 
 /// One answer.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

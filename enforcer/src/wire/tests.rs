@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::*;
-use crate::reach::{Estimate, Reached};
+use enforcer_policy::reach::{Estimate, Reached};
 
 fn both_ways<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) {
     let frame = encode(value).unwrap();

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use enforcer_policy::document::{Allow, Base};
+use enforcer_policy::reach::{Answer, Question};
 use enforcer_policy::revision::{Delta, Entry, Known, Leaves};
 use enforcer_policy::{
     Allowed, Decision, DecisionId, MapOp, Moment, Note, Order, Origin, put, put_allow, remove, remove_allow,
@@ -358,6 +359,16 @@ impl Host for Shared {
 
     fn traffic(&self) -> Option<Traffic> {
         Some(self.lock().traffic())
+    }
+
+    async fn foresee(&self, question: &Question) -> Answer {
+        let mut told = Vec::new();
+        for considered in &question.decisions {
+            // Each is a look at all callers of a day, and traffic must not wait for all of them.
+            told.push(self.lock().tell_center(considered, question.most));
+            tokio::task::yield_now().await;
+        }
+        Answer { since: self.lock().remembers_since(clock::now()), told }
     }
 
     fn settled(&self, base: &Base) {

@@ -21,7 +21,7 @@ pub struct Crowd {
     /// The address.
     pub address: IpAddr,
     /// What was counted behind it: devices, or sessions where no device is known.
-    #[serde(with = "enforcer_policy::serial")]
+    #[serde(with = "crate::serial")]
     pub kind: SubjectKind,
     /// How many.
     pub count: Estimate,
@@ -46,7 +46,28 @@ pub struct Reached {
     pub crowd: Option<Crowd>,
 }
 
+impl Crowd {
+    /// What to beware of, when there are more behind the address than in a household or a test.
+    pub fn warning(&self) -> Option<String> {
+        let Self { address, kind, count } = self;
+        let about = if count.give_or_take > 0 { "about " } else { "" };
+        let (count, kind) = (count.about, kind.name());
+        let text =
+            format!("{address} hides {about}{count} {kind}s, and all of them would be hit: decide on a {kind} instead");
+        (count >= MANY).then_some(text)
+    }
+}
+
+/// Identities behind one address that are many.
+const MANY: u64 = 10;
+
 impl Estimate {
+    /// The sum of two figures that were chosen by the same key, so that their errors may add up.
+    pub(super) const fn plus(self, other: Self) -> Self {
+        let about = self.about.saturating_add(other.about);
+        Self { about, give_or_take: self.give_or_take.saturating_add(other.give_or_take) }
+    }
+
     /// Of different things, of which one in `2^level` is chosen. At least `seen` there were.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub(super) fn distinct(chosen: u64, seen: u64, level: u32) -> Self {
@@ -55,7 +76,7 @@ impl Estimate {
 
     /// Of a sum over callers, of which one in `2^level` is chosen. It was at least `seen`.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    pub(super) fn sum(chosen: impl Iterator<Item = u64>, seen: u64, level: u32) -> Self {
+    pub fn sum(chosen: impl Iterator<Item = u64>, seen: u64, level: u32) -> Self {
         let (sum, squares) =
             chosen.fold((0, 0.0), |(sum, squares): (u64, f64), one| (sum + one, squares + (one as f64).powi(2)));
         Self::scaled(sum, seen, level, squares)
