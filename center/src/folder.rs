@@ -7,6 +7,7 @@
 //! events.db       events of hosts, cursors of exports                 exports.toml             where events go
 //! signing.key     signs revisions                                     ca.pem, ca.key           issues the hosts' certificates
 //! identity.key    digests identities, the same on every host      approvals.toml           which changes need two people
+//! apis.db         what hosts know of APIs, marks of people
 //! snapshot        the latest whole policy: may be missing, then a start takes longer
 //! ```
 use std::fs::{self, OpenOptions};
@@ -49,6 +50,11 @@ impl Folder {
     /// The SQLite file of events.
     pub fn events(&self) -> PathBuf {
         self.path("events.db")
+    }
+
+    /// The SQLite file of inventories, and of what people said of APIs.
+    pub fn apis(&self) -> PathBuf {
+        self.path("apis.db")
     }
 
     /// Where events go; there need not be one.

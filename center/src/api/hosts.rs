@@ -65,10 +65,11 @@ pub(super) async fn revoke(
 ) -> Result<Answer, Problem> {
     let revoke = move |desk: &mut Desk, _: &Center| {
         let person = Person::operator(&headers, desk)?;
-        let revoked = desk.store().revoke_host(&name, &person.name)?;
-        if revoked { Ok(Answer::nothing()) } else { Err(Problem::not_found("there is no such host")) }
+        Ok((desk.store().revoke_host(&name, &person.name)?, name.clone()))
     };
-    center.work(revoke).await
+    let (revoked, name) = center.work(revoke).await?;
+    center.forget_apis(name).await?;
+    if revoked { Ok(Answer::nothing()) } else { Err(Problem::not_found("there is no such host")) }
 }
 
 /// Hosts after a name with their states.

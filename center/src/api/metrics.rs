@@ -54,5 +54,7 @@ pub(super) async fn page(State(center): State<Center>, headers: HeaderMap) -> Re
 /// Bytes of each file, with its log.
 fn files(folder: &Path) -> Vec<(&'static str, u64)> {
     let bytes = |name: &str| std::fs::metadata(folder.join(name)).map_or(0, |file| file.len());
-    ["center.db", "events.db", "snapshot"].map(|name| (name, bytes(name) + bytes(&format!("{name}-wal")))).to_vec()
+    ["apis.db", "center.db", "events.db", "snapshot"]
+        .map(|name| (name, bytes(name) + bytes(&format!("{name}-wal"))))
+        .to_vec()
 }

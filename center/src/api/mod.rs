@@ -5,6 +5,7 @@
 //!
 //! To add a resource: a file beside this one, its routes with their descriptions in `routes.rs`, its lines in docs/CENTER.md.
 mod agents;
+mod apis;
 mod audit;
 mod clerk;
 mod decisions;
@@ -23,7 +24,7 @@ mod rollout;
 mod routes;
 mod shared;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,10 +35,12 @@ use tokio::sync::watch;
 use crate::authority::Authority;
 use crate::desk::{Desk, News, take_snapshot};
 use crate::export::States;
+use crate::folder::Folder;
 use crate::log::Log;
 use crate::metrics::Tally;
 use crate::serve::Peer;
-use crate::store::{Batch, EventStore, Host, Store};
+use crate::store::{ApiStore, Batch, EventStore, Host, Store};
+use apis::Fleet;
 use clerk::Clerk;
 use foresight::Foresight;
 pub(crate) use hosts::compared;
@@ -74,17 +77,20 @@ struct Parts {
     rolling: AtomicBool,
     recent: Mutex<Recent>,
     foresight: Foresight,
+    apis: Mutex<ApiStore>,
+    /// All inventories as one, and how often hosts had told when it was made.
+    fleet: Mutex<(u64, Option<Arc<Fleet>>)>,
     /// What other centers have to say, where there are some.
     log: Option<Arc<Log>>,
 }
 
 impl Center {
-    /// With the file of events at this path.
+    /// With the files of this folder.
     pub(crate) fn new(
         mut desk: Desk,
         authority: Authority,
         identity_key: String,
-        events: &Path,
+        folder: &Folder,
     ) -> anyhow::Result<Self> {
         let news = watch::Sender::new(Arc::new(desk.news()?));
         let rolling = AtomicBool::new(desk.is_rolling());
@@ -92,7 +98,7 @@ impl Center {
         let clerk = Clerk::start(desk.store().beside()?)?;
         let log = desk.store().log().cloned();
         let snapshot = tokio::sync::Mutex::default();
-        let (store, events_file) = (EventStore::open(events)?, events.to_owned());
+        let (store, events_file) = (EventStore::open(&folder.events())?, folder.events());
         let last_event = watch::Sender::new(store.last()?);
         let (desk, events) = (Mutex::new(desk), Mutex::new(store));
         let exports = States::default();
@@ -113,6 +119,8 @@ impl Center {
             rolling,
             recent: Mutex::default(),
             foresight: Foresight::default(),
+            apis: Mutex::new(ApiStore::open(&folder.apis())?),
+            fleet: Mutex::default(),
             log,
         })))
     }

@@ -23,7 +23,9 @@ pub(super) enum Says {
     Nothing,
     /// JSON of this schema.
     Json(&'static str),
-    /// The same, or nothing at all.
+    /// Bytes of this type.
+    Bytes(&'static str),
+    /// The same as JSON, or nothing at all.
     Perhaps(&'static str),
 }
 
@@ -143,13 +145,13 @@ impl Operation {
             "operationId": self.id, "summary": self.summary, "parameters": self.parameters(path),
             "responses": self.responses(path), "security": self.security(),
         });
-        let (schema, required) = match self.says {
+        let (kind, schema, required) = match self.says {
             Says::Nothing => return description,
-            Says::Json(schema) => (schema, true),
-            Says::Perhaps(schema) => (schema, false),
+            Says::Bytes(kind) => (kind, json!({}), true),
+            Says::Json(schema) => ("application/json", reference(schema), true),
+            Says::Perhaps(schema) => ("application/json", reference(schema), false),
         };
-        description["requestBody"] =
-            json!({"required": required, "content": {"application/json": {"schema": reference(schema)}}});
+        description["requestBody"] = json!({"required": required, "content": {kind: {"schema": schema}}});
         description
     }
 

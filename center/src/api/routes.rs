@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::openapi::{Api, Asks, Gives, Operation, Says, Who};
 use super::problem::{Answer, Problem};
 use super::{
-    Center, agents, audit, decisions, events, exports, foresight, health, hosts, metrics, policy, proposals, revisions,
-    rollout,
+    Center, agents, apis, audit, decisions, events, exports, foresight, health, hosts, metrics, policy, proposals,
+    revisions, rollout,
 };
 
 /// Bytes of a request's body.
@@ -43,7 +43,7 @@ pub(crate) fn router(center: Center) -> Router {
 
 /// What is at every path.
 pub(super) fn described() -> (Router<Center>, Value) {
-    for_hosts(for_decisions(for_rollouts(for_proposals(for_policy(for_readers(Api::new())))))).done()
+    for_hosts(for_apis(for_decisions(for_rollouts(for_proposals(for_policy(for_readers(Api::new()))))))).done()
 }
 
 /// An operation of a person who reads.
@@ -146,6 +146,17 @@ fn for_policy(api: Api) -> Api {
         )
 }
 
+fn for_apis(api: Api) -> Api {
+    const SERVICE: &[Asks] = &[("service", "Text", false)];
+    let list = reads("apis", "Every API that is called, of all hosts", SERVICE, Gives::Json("Apis"));
+    let inventory = reads("inventory", "The same with all detail, packed", SERVICE, Gives::Bytes(apis::KIND));
+    let mark = reads("mark", "What somebody says of an endpoint", &[], Gives::Json("Mark"));
+    let mark = Operation { who: Who::Operator, says: Says::Json("Marked"), ..mark };
+    api.route("get", "/apis", get(apis::list), list)
+        .route("get", "/apis/inventory", get(apis::inventory), inventory.failing(&[409]))
+        .route("put", "/apis/marks", put(apis::mark), mark.failing(&[404, 409]))
+}
+
 fn for_rollouts(api: Api) -> Api {
     const ROLLOUT: Gives = Gives::Json("Rollout");
     let comment = Says::Perhaps("Comment");
@@ -237,6 +248,7 @@ fn for_hosts(api: Api) -> Api {
     let enrol = host("enrol", "A certificate, for a one-time token", &[], Says::Json("Enrol"), Gives::Json("Enrolled"));
     let batch = host("bring", "Events, at least once", &[], Says::Json("Batch"), Gives::Json("Has"));
     let ack = host("acknowledge", "What the kernel holds", &[], Says::Json("Acknowledgement"), Gives::Nothing);
+    let tell = host("tell", "What it knows of APIs", &[], Says::Bytes(apis::KIND), Gives::Nothing);
     let delivery = Gives::Bytes("application/vnd.enforcer.delivery");
     let watch = host("watch", "What is new", WATCH, Says::Nothing, delivery);
     let asked = host("question", "Decisions that somebody thinks of", &[], Says::Nothing, Gives::Json("Question"));
@@ -244,6 +256,7 @@ fn for_hosts(api: Api) -> Api {
     api.route("post", "/enrol", post(agents::enrol), Operation { who: Who::Anybody, ..enrol.failing(&[403]) })
         .route("get", "/agent/watch", get(agents::watch), watch.failing(&[409]))
         .route("post", "/agent/ack", post(agents::acknowledge), ack)
+        .route("post", "/agent/apis", post(apis::take), tell)
         .route("get", QUESTION, get(foresight::question), asked.failing(&[404]))
         .route("post", QUESTION, post(foresight::answer), answer.failing(&[404]))
         .route("post", "/agent/events", post(events::take), batch)

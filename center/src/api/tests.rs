@@ -43,7 +43,7 @@ impl Lab {
         let approver = store.add_token("bea", Role::Approver, None, "test").unwrap();
         let (key, digits) = folder.identity_key().unwrap();
         let desk = Desk::open(store, folder.signer().unwrap(), key).unwrap().with_rules(Rules::parse(rules).unwrap());
-        let center = Center::new(desk, Authority::open(&folder).unwrap(), digits, &folder.events()).unwrap();
+        let center = Center::new(desk, Authority::open(&folder).unwrap(), digits, &folder).unwrap();
         let peer = Peer { address: [192, 0, 2, 1].into(), certificate: None };
         Self { router: router(center).layer(Extension(peer)), token, approver, _folder: temporary }
     }

@@ -90,7 +90,7 @@ fn run(cli: &Cli, folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Resu
     }
     let desk = Desk::open(open(cli, folder)?, folder.signer()?, key)?.with_rules(rules);
     let revision = desk.known().number;
-    let center = Center::new(desk, Authority::open(folder)?, digits, &folder.events())?;
+    let center = Center::new(desk, Authority::open(folder)?, digits, folder)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(WAITING)

@@ -6,6 +6,7 @@
 //! Where several centers share a store, each has such a file, and follows one log (`shared`): a transaction is a record there before it is
 //! committed here.
 mod acts;
+mod apis;
 mod audit;
 mod events;
 mod hosts;
@@ -28,6 +29,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::log::{Log, LogError};
 
+pub use apis::{ApiStore, Known as KnownApis, Mark};
 pub use audit::{AuditEntry, Broken};
 pub use events::{Batch, EventStore, KeptEvent, MOST as MOST_EVENTS, Wanted, gap};
 pub use hosts::{Ack, Held, Host, Said, Skipped, Traffic};

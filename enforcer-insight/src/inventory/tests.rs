@@ -341,3 +341,30 @@ fn a_call_is_placed_as_it_is_listed() {
     assert_eq!(last, Some(("/users/{}".to_owned(), vec![person(39).into()])), "names were learned on the way");
     assert_eq!(place("GET /users/me", 200), Some(("/users/me".to_owned(), Vec::new())));
 }
+
+#[test]
+fn what_is_packed_is_unpacked_and_what_is_damaged_is_not() {
+    let inventory = take((0..50).map(|number| call(&format!("GET /users/{number}/orders"), 200)));
+    let packed = inventory.pack().unwrap();
+    assert_eq!(Inventory::unpack(&packed).unwrap(), inventory);
+    for cut in 0..packed.len() {
+        assert!(Inventory::unpack(&packed[..cut]).is_err(), "{cut}");
+    }
+    assert_eq!(Inventory::unpack(b"ENFAPI00"), Err(PackError::Form));
+    assert_eq!(Inventory::unpack(&vec![0; LONGEST_PACKED + 1]), Err(PackError::TooLarge));
+    // A bomb: few bytes that become many.
+    let bomb = [FORM.as_slice(), &miniz_oxide::deflate::compress_to_vec(&vec![0; 65 << 20], 9)].concat();
+    assert_eq!(Inventory::unpack(&bomb), Err(PackError::Damaged));
+}
+
+#[test]
+fn endpoints_look_the_same_until_their_credentials_or_fields_are_others() {
+    let likeness = |calls: Vec<Call>| take(calls).list(None)[0].likeness();
+    let one = likeness(vec![call("GET /a", 200)]);
+    assert_eq!(likeness(vec![call("GET /a", 200), call("GET /a", 500)]), one, "counts are no looks");
+    assert_ne!(
+        likeness(vec![call_with("GET /a", "Authorization: Basic YTpi\r\n", "", 200, r#"{"id":1,"name":"x"}"#)]),
+        one
+    );
+    assert_ne!(likeness(vec![call_with("GET /a", "", "", 200, r#"{"id":1,"iban":"x"}"#)]), one);
+}

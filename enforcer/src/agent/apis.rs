@@ -11,17 +11,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use enforcer_insight::classes::Sensitive;
-use enforcer_insight::inventory::Inventory;
+use enforcer_insight::inventory::{FORM, Inventory};
 
 use super::core::Core;
 use super::{Shared, clock};
 use crate::exchanges::{Exchange, call_of};
 use crate::metrics::ApiCounts;
-use crate::sync::keep_secret;
+use crate::sync::{Learned, keep_secret};
 use crate::wire::{ApisPart, Exit, Reply, Trouble};
 
-/// What the file begins with: its form. An older form is put aside.
-const MARK: &[u8; 8] = b"ENFAPI01";
+/// What the file begins with. An older form is put aside.
+const MARK: &[u8; 8] = FORM;
 /// Between two savings.
 const PERIOD: Duration = Duration::from_mins(1);
 /// Bytes of one part on the socket.
@@ -37,6 +37,8 @@ pub(super) struct Apis {
     unread: u64,
     /// True when there is something that the file does not hold.
     changed: bool,
+    /// True when there is something that the center has not got.
+    untold: bool,
 }
 
 impl Apis {
@@ -64,7 +66,7 @@ impl Core {
     fn take_call(&mut self, exchange: &Exchange) {
         let Some(service) = self.service_name(exchange.asking.service) else { return };
         let time = clock::on_the_wall(exchange.asking.time);
-        self.apis.changed = true;
+        (self.apis.changed, self.apis.untold) = (true, true);
         // Whoever sends requests must not be able to end the reading of samples.
         let taken = catch_unwind(AssertUnwindSafe(|| {
             let mut call = call_of(exchange, service.into(), time)?;
@@ -108,7 +110,10 @@ impl Core {
     pub(super) fn open_apis(&mut self) {
         let path = path(&self.config.agent.state_dir);
         match read(&path) {
-            Ok(inventory) => self.apis.inventory = inventory,
+            Ok(inventory) => {
+                self.apis.untold = inventory.services().next().is_some();
+                self.apis.inventory = inventory;
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 super::put_aside(&path, &error, "the inventory of APIs begins anew");
@@ -140,6 +145,17 @@ impl Core {
                 self.problems.insert("inventory", format!("a restart would forget the inventory of APIs: {error}"));
             }
         }
+    }
+}
+
+impl Learned for Shared {
+    fn untold(&self) -> Option<Inventory> {
+        let apis = &mut self.lock().apis;
+        std::mem::take(&mut apis.untold).then(|| apis.inventory.clone())
+    }
+
+    fn not_told(&self) {
+        self.lock().apis.untold = true;
     }
 }
 

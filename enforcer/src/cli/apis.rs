@@ -30,7 +30,7 @@ pub(super) fn apis(args: ApisArgs, globals: &Globals, out: &mut Out) -> Result<E
 }
 
 /// Who answers, by service.
-type Owners = BTreeMap<String, Vec<ApiOwner>>;
+pub(super) type Owners = BTreeMap<String, Vec<ApiOwner>>;
 
 /// The inventory.
 pub(super) fn inventory(service: Option<&str>, globals: &Globals) -> Result<Inventory, Failure> {
@@ -68,30 +68,39 @@ fn of(owners: &Owners, service: &str) -> Vec<ApiOwner> {
     owners.get(service).cloned().unwrap_or_default()
 }
 
-fn show(
+pub(super) fn show(
     inventory: &Inventory,
     owners: &Owners,
     (method, template): (&str, &str),
     out: &mut Out,
 ) -> Result<Exit, Failure> {
-    let wanted = nameless(template);
-    let is_wanted = |one: &&Listed<'_>| one.method.eq_ignore_ascii_case(method) && nameless(&one.template()) == wanted;
-    let all = inventory.list(None);
-    let mut found: Vec<&Listed<'_>> = all.iter().filter(is_wanted).collect();
-    let Some(endpoint) = found.pop() else {
-        out.note(format_args!("no endpoint {method} {template} was called; enforcer apis lists those that were"));
-        return Ok(Exit::Nothing);
-    };
-    if !found.is_empty() {
-        return Err(several(found.iter().map(|one| one.service).chain([endpoint.service])));
-    }
+    let Some(endpoint) = wanted(inventory, (method, template), out)? else { return Ok(Exit::Nothing) };
     let (now, colour) = (super::now(), out.colour);
-    let report = ApiReport::new(endpoint, of(owners, endpoint.service));
+    let report = ApiReport::new(&endpoint, of(owners, endpoint.service));
     out.report(&report, |report| apis_text::show(report, now, colour))?;
     Ok(Exit::Done)
 }
 
-fn export(inventory: &Inventory, owners: &Owners, out: &mut Out) -> Result<Exit, Failure> {
+/// The endpoint that is meant; none is told.
+pub(super) fn wanted<'i>(
+    inventory: &'i Inventory,
+    (method, template): (&str, &str),
+    out: &mut Out,
+) -> Result<Option<Listed<'i>>, Failure> {
+    let wanted = nameless(template);
+    let is_wanted = |one: &Listed<'_>| one.method.eq_ignore_ascii_case(method) && nameless(&one.template()) == wanted;
+    let mut found: Vec<Listed<'_>> = inventory.list(None).into_iter().filter(is_wanted).collect();
+    let Some(endpoint) = found.pop() else {
+        out.note(format_args!("no endpoint {method} {template} was called; enforcer apis lists those that were"));
+        return Ok(None);
+    };
+    if !found.is_empty() {
+        return Err(several(found.iter().map(|one| one.service).chain([endpoint.service])));
+    }
+    Ok(Some(endpoint))
+}
+
+pub(super) fn export(inventory: &Inventory, owners: &Owners, out: &mut Out) -> Result<Exit, Failure> {
     let service = only_service(inventory)?;
     let mut document = openapi(service, &inventory.list(Some(service)));
     // Who answers is of this host, so it is no part of what is learned from calls.
@@ -105,7 +114,7 @@ fn export(inventory: &Inventory, owners: &Owners, out: &mut Out) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-fn compare(inventory: &Inventory, spec: &Spec, out: &mut Out) -> Result<Exit, Failure> {
+pub(super) fn compare(inventory: &Inventory, spec: &Spec, out: &mut Out) -> Result<Exit, Failure> {
     let service = only_service(inventory)?;
     let endpoints = inventory.list(Some(service));
     let differences: Vec<Drift> = drift(&endpoints, spec);
@@ -133,7 +142,7 @@ fn several<'n>(names: impl Iterator<Item = &'n str>) -> Failure {
     Failure::Usage { message, hint: "name one with --service" }
 }
 
-fn read_spec(path: &Path) -> Result<Spec, Failure> {
+pub(super) fn read_spec(path: &Path) -> Result<Spec, Failure> {
     let mut text = String::new();
     let read = if path == Path::new("-") {
         std::io::stdin().read_to_string(&mut text).map(drop)

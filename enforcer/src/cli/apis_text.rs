@@ -194,7 +194,7 @@ pub(super) fn drift(report: &DriftReport, colour: bool) -> String {
     grid.text() + &format!("{} differences: {endpoints} endpoints, {operations} operations\n", report.differences.len())
 }
 
-fn risk(score: u8) -> comfy_table::Cell {
+pub(super) fn risk(score: u8) -> comfy_table::Cell {
     let mood = match score {
         0..DOUBTFUL => Mood::Good,
         DOUBTFUL..BAD => Mood::Doubtful,
@@ -207,6 +207,6 @@ fn micros(micros: u64) -> String {
     span(Duration::from_micros(micros))
 }
 
-fn ago(moment: Moment, now: Moment) -> String {
+pub(super) fn ago(moment: Moment, now: Moment) -> String {
     format!("{} ago", span(moment.until(now)))
 }

@@ -17,7 +17,8 @@ pub(super) use super::find_args::{
     ApisArgs, ApisCommand, DrillArgs, FilterCommand, FiltersArgs, FindingCommand, FindingsArgs, ReplayArgs, ReportArgs,
 };
 pub(super) use super::fleet_args::{
-    CenterArgs, EnrollArgs, FleetCommand, FleetEventsArgs, PolicyCommand, RolloutAction,
+    CenterArgs, EnrollArgs, FleetApisArgs, FleetApisCommand, FleetCommand, FleetEventsArgs, PolicyCommand,
+    RolloutAction,
 };
 use crate::config::parse_duration;
 

@@ -1,6 +1,6 @@
 //! `fleet`: what the center knows of all hosts.
 //!
-//! In: a center, and what is wanted of it. Out: events of hosts, oldest first. Never here: events of this host (`events`), policy.
+//! In: a center, and what is wanted of it. Out: events of hosts, oldest first. Never here: events of this host (`events`), APIs (`fleet_apis`), policy.
 use std::fmt::Write as _;
 
 use enforcer_policy::{Event, Moment};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::args::{FleetCommand, FleetEventsArgs, Globals};
 use super::failure::Failure;
+use super::fleet_apis::fleet_apis;
 use super::out::Out;
 use super::policy::ask;
 use super::table::{clean, time};
@@ -34,7 +35,13 @@ struct Kept {
 
 /// `fleet`.
 pub(super) fn fleet(command: &FleetCommand, _: &Globals, out: &mut Out) -> Result<Exit, Failure> {
-    let FleetCommand::Events(args) = command;
+    match command {
+        FleetCommand::Apis(args) => fleet_apis(args, out),
+        FleetCommand::Events(args) => events(args, out),
+    }
+}
+
+fn events(args: &FleetEventsArgs, out: &mut Out) -> Result<Exit, Failure> {
     let answer = ask(&args.center, Method::GET, &path(args), Vec::new())?;
     let page: Page = serde_json::from_slice(&answer).map_err(SyncError::line)?;
     out.report(&page, |page| page.items.iter().map(line).collect::<Vec<_>>().join("\n"))?;

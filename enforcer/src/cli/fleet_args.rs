@@ -190,8 +190,86 @@ pub struct CenterArgs {
 /// `fleet`.
 #[derive(Subcommand, Clone, Debug)]
 pub enum FleetCommand {
+    /// List every API that is called on any host, with what people said of it; show, export, compare or mark one
+    Apis(FleetApisArgs),
     /// Show events of hosts, oldest first: refusals, findings, health, notices, acts
     Events(FleetEventsArgs),
+}
+
+/// `fleet apis`.
+#[derive(Args, Clone, Debug)]
+pub struct FleetApisArgs {
+    /// The center.
+    #[command(flatten)]
+    pub center: CenterArgs,
+    /// Only of this service
+    #[arg(long, global = true, value_name = "NAME")]
+    pub service: Option<String>,
+    /// What to do; without one, a line for each endpoint.
+    #[command(subcommand)]
+    pub command: Option<FleetApisCommand>,
+}
+
+/// What to do with the APIs of a fleet.
+#[derive(Subcommand, Clone, Debug)]
+pub enum FleetApisCommand {
+    /// Show all that is known of one endpoint
+    Show {
+        /// The method
+        method: String,
+        /// The path; {anything} stands for a parameter
+        template: String,
+    },
+    /// Write a specification of what was seen
+    Export {
+        /// As OpenAPI 3.1, JSON
+        #[arg(long, required = true)]
+        openapi: bool,
+    },
+    /// Compare with a specification: OpenAPI 3.0 or 3.1, YAML or JSON; exit code 3 when they differ
+    Drift {
+        /// The specification; - for standard input
+        #[arg(value_hint = ValueHint::FilePath)]
+        spec: PathBuf,
+    },
+    /// Say of an endpoint that it was reviewed, that its risk is accepted, or that it is unwanted; none takes that back
+    Mark {
+        /// reviewed, accepted, unwanted or none
+        mark: ApiMark,
+        /// The method
+        method: String,
+        /// The path; {anything} stands for a parameter
+        template: String,
+        /// Why
+        #[arg(long, default_value = "")]
+        comment: String,
+    },
+}
+
+/// What somebody says of an endpoint.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[value(rename_all = "lower")]
+pub enum ApiMark {
+    /// Its risk is known, and borne.
+    Accepted,
+    /// Nothing any more.
+    None,
+    /// Somebody has looked at it, and it is as it should be.
+    Reviewed,
+    /// It should not be there.
+    Unwanted,
+}
+
+impl ApiMark {
+    /// The word used everywhere.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::None => "none",
+            Self::Reviewed => "reviewed",
+            Self::Unwanted => "unwanted",
+        }
+    }
 }
 
 /// `fleet events`.

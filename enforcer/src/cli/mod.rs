@@ -23,6 +23,7 @@ mod filter_args;
 mod find_args;
 mod findings;
 mod fleet;
+mod fleet_apis;
 mod fleet_args;
 mod foresee;
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod error;
 mod https;
 mod line;
 mod shelf;
+mod teller;
 
 pub use courier::{Courier, Outbox, spool_id};
 pub use enrolment::{Enrolment, Invitation, enrol, keep_secret};
@@ -24,3 +25,4 @@ pub use error::SyncError;
 pub use https::{Asks, Https, Server};
 pub use line::{Ack, Held, Host, Line, Phase, Skipped, Traffic};
 pub use shelf::Shelf;
+pub use teller::{Learned, Teller};
