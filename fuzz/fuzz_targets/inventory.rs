@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use enforcer_common::{KINDS, Reason, SipKey, Verdict};
 use enforcer_insight::http::Head;
-use enforcer_insight::inventory::{Inventory, Spec, drift, openapi};
+use enforcer_insight::inventory::{FORM, Inventory, Spec, drift, openapi};
 use enforcer_insight::{Answer, AnswerHead, Call, body};
 use enforcer_policy::Moment;
 use libfuzzer_sys::fuzz_target;
@@ -26,6 +26,8 @@ fuzz_target!(|data: &[u8]| {
     let bytes = postcard::to_allocvec(&inventory).expect("it can be written");
     assert_eq!(postcard::from_bytes::<Inventory>(&bytes).expect("it can be read"), inventory);
     let _ = postcard::from_bytes::<Inventory>(&data).map(Inventory::settled);
+    let _ = Inventory::unpack(&[FORM.as_slice(), &data].concat());
+    assert_eq!(inventory.pack().and_then(|packed| Inventory::unpack(&packed)), Ok(inventory.clone()));
     let exported = openapi("fuzz", &inventory.list(None)).to_string();
     let spec = Spec::read(&exported).expect("what is exported can be read");
     let _ = drift(&inventory.list(None), &spec);
