@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{namespace::Namespace, netns::Net, process::Process, wait::eventually};
+use crate::{center::Center, namespace::Namespace, netns::Net, process::Process, wait::eventually};
 
 /// A running Prometheus.
 #[derive(Debug)]
@@ -22,13 +22,16 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts it in the network's API host, where it scrapes the agent as job `enforcer`, and returns when it answers.
+    /// Starts it in the network's API host, where it scrapes the agent as job `enforcer` and the center as `enforcer-center`, and returns when
+    /// it answers.
     #[track_caller]
-    pub fn start(net: &Net, rules: &[&Path]) -> Self {
+    pub fn start(net: &Net, center: &Center, rules: &[&Path]) -> Self {
         let folder = net.folder().join("prometheus");
         fs::create_dir_all(&folder).expect("a folder can be made");
         let config = folder.join("prometheus.yml");
-        fs::write(&config, configuration(rules)).expect("the configuration can be written");
+        let token = folder.join("token");
+        fs::write(&token, center.token("prometheus", "viewer")).expect("a token can be written");
+        fs::write(&config, configuration(rules, &center.authority(), &token)).expect("the configuration can be written");
         let log = File::create(folder.join("log")).expect("a log can be made");
         let mut command = net.host.command("prometheus");
         command.arg(format!("--config.file={}", config.display()));
@@ -75,10 +78,14 @@ impl Prometheus {
     }
 }
 
-fn configuration(rules: &[&Path]) -> String {
-    let mut text = String::from(
-        "global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}\n\
-         scrape_configs:\n  - job_name: enforcer\n    static_configs: [{targets: ['127.0.0.1:9920']}]\nrule_files:\n",
+fn configuration(rules: &[&Path], authority: &Path, token: &Path) -> String {
+    let (authority, token) = (authority.display(), token.display());
+    let mut text = format!(
+        "global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}}\n\
+         scrape_configs:\n  - job_name: enforcer\n    static_configs: [{{targets: ['127.0.0.1:9920']}}]\n  \
+         - job_name: enforcer-center\n    scheme: https\n    metrics_path: /v1/metrics\n    \
+         authorization: {{credentials_file: '{token}'}}\n    tls_config: {{ca_file: '{authority}'}}\n    \
+         static_configs: [{{targets: ['10.78.0.1:9443']}}]\nrule_files:\n",
     );
     for file in rules {
         // Writing to a string cannot fail.

@@ -1,19 +1,20 @@
 //! Dashboards and rules, asked by Debian's real Prometheus of a real agent under traffic.
 
 use std::{
+    fs,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 use enforcer_tests::{
-    ATTACKER, Agent, CLIENT, Client, Net, Nginx, PAY, Prometheus, Query, RawTcp, Request, Requests, Tap, eventually,
+    ATTACKER, Agent, CLIENT, Center, Client, Net, Nginx, PAY, Prometheus, Query, RawTcp, Request, Requests, Tap, eventually,
     queries, shipped,
 };
 
 const SOON: Duration = Duration::from_mins(1);
 
-/// Given an agent under traffic of every kind. When each query of each panel, variable and recording rule is asked. Then each
+/// Given an agent under traffic of every kind, and its center. When each query of each panel, variable and recording rule is asked. Then each
 /// returns numbers; and every alerting rule can be evaluated.
 #[test]
 fn every_panel_shows_data() {
@@ -53,6 +54,8 @@ struct Lab {
     prometheus: Prometheus,
     agent: Agent,
     _nginx: Nginx,
+    center: Center,
+    operator: String,
     net: Net,
 }
 
@@ -60,10 +63,19 @@ impl Lab {
     fn start() -> Self {
         let net = Net::new();
         let nginx = Nginx::start(&net);
-        let agent = Agent::start(&net, &format!("{PAY}filters = {{all = \"observe\"}}\n"));
+        let mut agent = Agent::start(&net, &format!("{PAY}filters = {{all = \"observe\"}}\n"));
+        let nets = [net];
+        let mut center = Center::start(&nets);
+        let [net] = nets;
+        let (list, archive) = (net.folder().join("list.txt"), net.folder().join("archive.jsonl"));
+        fs::write(&list, "45.9.20.0/24\n").expect("a list can be written");
+        center.follow(&format!("[list.drop]\nfile = \"{}\"\n", list.display()));
+        center.export(&format!("[export.archive]\nto = \"file\"\npath = \"{}\"\n", archive.display()));
+        center.enroll(&net, &mut agent, 0, &[]);
+        let operator = center.token("ada", "operator");
         let rules = shipped("prometheus");
-        let prometheus = Prometheus::start(&net, &[&rules.join("recording.yml"), &rules.join("alerts.yml")]);
-        Self { prometheus, agent, _nginx: nginx, net }
+        let prometheus = Prometheus::start(&net, &center, &[&rules.join("recording.yml"), &rules.join("alerts.yml")]);
+        Self { prometheus, agent, _nginx: nginx, center, operator, net }
     }
 
     /// What is no number (a quantile of nothing, a share of nothing) would be an empty panel.
@@ -113,6 +125,7 @@ impl Lab {
         RawTcp::connect(&self.net.client, CLIENT.web4()).send(&[&TLS_HELLO]).expect("sent");
         let id = self.agent.block_device(&format!("thief-{round}"), "deny");
         self.agent.done(&["unblock", &id]);
+        self.center.block_device(&self.operator, &format!("wanted-{round}"));
     }
 
     fn try_password(&self, number: usize) {
@@ -136,8 +149,8 @@ fn filled_in(expression: &str) -> String {
     let variables = [
         ("$__rate_interval", "10s"),
         ("$__range", "1m"),
-        ("$job", "enforcer"),
-        ("$instance", INSTANCE),
+        ("$job", "enforcer|enforcer-center"),
+        ("$instance", "127.0.0.1:9920|10.78.0.1:9443"),
         ("$service", "pay"),
     ];
     let filled = variables.iter().fold(expression.to_owned(), |text, (name, value)| text.replace(name, value));
