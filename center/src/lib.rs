@@ -9,6 +9,7 @@
 //! TLS; `rules` says which changes need two people; `sources` asks lists and the like; `metrics` is what Prometheus is told; `cli` is the command line. Nothing that happens here touches the traffic: hosts enforce by themselves.
 #![forbid(unsafe_code)]
 
+pub mod addresses;
 pub mod authority;
 pub mod cli;
 pub mod clock;

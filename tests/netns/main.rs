@@ -12,6 +12,7 @@ mod apis;
 mod attacks;
 mod bypass;
 mod center;
+mod center_crowdsec;
 mod center_events;
 mod center_exports;
 mod center_rollout;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
+use enforcer_common::SipKey;
 use enforcer_policy::Event;
 use serde::Serialize;
 
@@ -49,8 +50,12 @@ impl Center {
         self.note_source(name, taken);
     }
 
+    /// The key of identities, and how many decisions there are of a source; none while the desk cannot be asked.
+    pub(crate) async fn source_begins(&self, name: &'static str) -> Option<(SipKey, usize)> {
+        self.work(move |desk, _| Ok((desk.key(), desk.kept_by(name)))).await.ok()
+    }
+
     /// A source could not be asked.
-    #[expect(dead_code, reason = "for the first kind of source")]
     pub(crate) fn source_failed(&self, name: &str, why: &str) {
         tracing::debug!(source = name, why, "a source could not be asked");
         self.tell(self.0.sources.failed(name, why).into_iter().inspect(warn).collect());

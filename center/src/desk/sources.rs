@@ -18,7 +18,7 @@ use super::change::is_over;
 use super::index::Drawn;
 use super::signature::CENTER;
 use super::{Desk, DeskError, Signature};
-use crate::clock;
+use crate::{addresses, clock};
 
 /// What a source wants for one subject, everywhere.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -133,7 +133,7 @@ impl Want {
 }
 
 impl Wants {
-    /// Nothing has changed: only what waits is looked at.
+    /// Nothing has changed: only what has to be looked at again is.
     pub const fn nothing_new() -> Self {
         Self::Some { put: Vec::new(), free: Vec::new() }
     }
@@ -152,11 +152,11 @@ impl LeftOut {
         }
     }
 
-    /// Whether it may pass with somebody else's change that names nothing of the source.
-    const fn may_pass(self) -> bool {
+    /// Whether another base, with other groups or another allowlist, may let it pass.
+    const fn is_of_base(self) -> bool {
         match self {
-            Self::Decided | Self::Group => true,
-            Self::CutsOff | Self::Lifted | Self::Refused | Self::Room => false,
+            Self::CutsOff | Self::Group => true,
+            Self::Decided | Self::Lifted | Self::Refused | Self::Room => false,
         }
     }
 }
@@ -185,9 +185,17 @@ impl Desk {
         done
     }
 
-    /// Carries out what waits: what could not be done before, or what somebody else has changed. Costs nothing where nothing waits.
+    /// Carries out what waits: what could not be done before, or what somebody else has changed. Costs nothing where nothing waits, or a
+    /// trial or a rollout makes all wait.
     pub fn tend_sources(&mut self) -> Vec<(String, Result<Taken, DeskError>)> {
-        let due = self.sources.iter().filter(|(_, wishes)| wishes.open().next().is_some());
+        if self.sources.is_empty() || self.no_trial().is_err() {
+            return Vec::new();
+        }
+        let over = self.index.over(clock::now()).filter_map(|id| self.content.entry(id));
+        for entry in over {
+            self.sources.values_mut().for_each(|wishes| wishes.look_again(&entry.decision.subject));
+        }
+        let due = self.sources.iter().filter(|(_, wishes)| !wishes.due.is_empty());
         let due: Vec<(String, Duration)> = due.map(|(name, wishes)| (name.clone(), wishes.again)).collect();
         let tended = due.into_iter().map(|(name, again)| {
             let done = self.take_source(&name, &Wants::nothing_new(), again);
@@ -210,14 +218,22 @@ impl Desk {
     /// source is its own: each hears of it from the source itself.
     pub(super) fn disturb_sources(&mut self, undo: &Delta, delta: &Delta, author: &str, now: Moment) {
         let own = author.strip_prefix(SOURCE);
-        for entry in undo.put.iter().chain(&delta.put) {
-            let name = entry.source().filter(|name| own != Some(*name));
-            let Some(wishes) = name.and_then(|name| self.sources.get_mut(name)) else { continue };
-            let subject = &entry.decision.subject;
-            wishes.due.insert(subject.clone());
-            let is_gone = self.content.entry(entry.decision.id).is_none() && !is_over(entry, now);
-            if is_gone && own.is_none() && author != CENTER {
-                wishes.lifted.insert(subject.clone());
+        let by_hand = own.is_none() && author != CENTER;
+        for (name, wishes) in self.sources.iter_mut().filter(|(name, _)| own != Some(name.as_str())) {
+            for entry in undo.put.iter().chain(&delta.put) {
+                let subject = &entry.decision.subject;
+                if entry.source() != Some(name.as_str()) {
+                    wishes.look_again(subject);
+                    continue;
+                }
+                wishes.due.insert(subject.clone());
+                if by_hand && self.content.entry(entry.decision.id).is_none() && !is_over(entry, now) {
+                    wishes.lifted.insert(subject.clone());
+                }
+            }
+            if delta.base.is_some() {
+                let of_base = wishes.left_out.iter().filter(|(_, why)| why.is_of_base());
+                wishes.due.extend(of_base.map(|(subject, _)| subject.clone()));
             }
         }
     }
@@ -232,7 +248,7 @@ impl Desk {
             room: MOST_DECISIONS.saturating_sub(self.content.len()),
             looked: Vec::new(),
         };
-        for subject in wishes.open() {
+        for subject in &wishes.due {
             let left_out = self.plan_wish(name, wishes, subject, &mut planned).err();
             planned.looked.push((subject.clone(), left_out));
         }
@@ -291,7 +307,10 @@ impl Desk {
         if planned.delta.put.iter().find(drops).is_none() {
             return Ok(());
         }
-        let guard = self.guard()?;
+        let mut guard = self.guard()?;
+        for address in addresses::own() {
+            guard.add(address.into(), "the center");
+        }
         let (Planned { delta, looked, .. }, content) = (planned, &self.content);
         delta.put.retain(|entry| {
             let is_hit = !guard.hit([&entry.decision], content).is_empty();
@@ -340,10 +359,11 @@ impl Wishes {
         }
     }
 
-    /// What has to be looked at.
-    fn open(&self) -> impl Iterator<Item = &Subject> {
-        let waits = |(subject, why): &(&Subject, &LeftOut)| why.may_pass() && !self.due.contains(*subject);
-        self.due.iter().chain(self.left_out.iter().filter(waits).map(|(subject, _)| subject))
+    /// What stood in the way of this one may be gone.
+    fn look_again(&mut self, subject: &Subject) {
+        if self.left_out.contains_key(subject) {
+            self.due.insert(subject.clone());
+        }
     }
 
     /// All that was looked at is done, or left out; the last word on a subject counts.

@@ -7,6 +7,9 @@
 //! wish (`desk/sources.rs`), HTTP of ours (`api/sources.rs`).
 //!
 //! To add a kind: a file beside this one with a task that calls `Center::take_source` with [`crate::desk::Wants`], its settings, its page.
+pub(crate) mod crowdsec;
+mod settings;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +18,10 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::desk::Taken;
+pub use settings::{CrowdSecSettings, read};
+
+/// What a CrowdSec is told of who asks.
+pub(crate) const AGENT: &str = concat!("enforcer-center/v", env!("CARGO_PKG_VERSION"));
 
 /// How one source is.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -29,6 +36,8 @@ pub struct SourceState {
     pub held: u64,
     /// Wishes that are not carried out.
     pub left_out: Vec<LeftOutShown>,
+    /// What of its words means nothing here, or found no room before the desk, by what is strange about it.
+    pub ignored: BTreeMap<&'static str, u64>,
     /// Why it cannot be asked.
     pub failing: Option<Trouble>,
     /// Why its wishes cannot be carried out now.
@@ -71,6 +80,11 @@ impl Sources {
         let state = all.entry(name.to_owned()).or_default();
         state.heard = Some(clock::now());
         state.failing.take().map(|_| told(name, "source_well", "low", "it can be asked again"))
+    }
+
+    /// It has said what means nothing here.
+    pub(crate) fn ignores(&self, name: &str, ignored: BTreeMap<&'static str, u64>) {
+        self.lock().entry(name.to_owned()).or_default().ignored = ignored;
     }
 
     /// It could not be asked.

@@ -49,18 +49,18 @@ fn same(one: &mut Desk, two: &mut Desk) {
 fn two_centers_that_ask_one_source_make_one_revision() {
     let (_folders, [mut one, mut two]) = desks("SOURCES");
     let again = Duration::from_mins(10);
-    one.take_source("crowdsec", &all(&["192.0.2.1"]), again).unwrap();
-    let late = two.take_source("crowdsec", &all(&["192.0.2.1"]), again).unwrap_err();
+    one.take_source("crowdsec", &all(&["198.51.100.1"]), again).unwrap();
+    let late = two.take_source("crowdsec", &all(&["198.51.100.1"]), again).unwrap_err();
     let DeskError::Failed(error) = late else { panic!("{late}") };
     assert!(matches!(error.downcast_ref(), Some(StoreError::Overtaken)), "{error:#}");
     follow(&mut two);
-    let taken = two.take_source("crowdsec", &all(&["192.0.2.1"]), again).unwrap();
+    let taken = two.take_source("crowdsec", &all(&["198.51.100.1"]), again).unwrap();
     assert!(!taken.is_news() && taken.held == 1, "{taken:?}");
     // The first one has heard of something that the second one has not: neither takes it back.
-    one.take_source("crowdsec", &all(&["192.0.2.1", "192.0.2.2"]), again).unwrap();
+    one.take_source("crowdsec", &all(&["198.51.100.1", "198.51.100.2"]), again).unwrap();
     follow(&mut two);
     assert!(two.tend_sources().is_empty());
-    let taken = two.take_source("crowdsec", &all(&["192.0.2.1", "192.0.2.2"]), again).unwrap();
+    let taken = two.take_source("crowdsec", &all(&["198.51.100.1", "198.51.100.2"]), again).unwrap();
     assert!(!taken.is_news() && taken.held == 2, "{taken:?}");
     // What a person ends over one center, the other one does not bring back.
     let id = one.content().entries().next().unwrap().decision.id;

@@ -1,6 +1,7 @@
 //! `fleet`: what the center knows of all hosts.
 //!
 //! In: a center, and what is wanted of it. Out: events of hosts, oldest first; how sources of decisions are. Never here: events of this host (`events`), policy.
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use enforcer_policy::{Event, Moment};
@@ -64,6 +65,7 @@ struct Source {
     wanted: u64,
     held: u64,
     left_out: Vec<LeftOut>,
+    ignored: BTreeMap<String, u64>,
     failing: Option<Trouble>,
     waiting: Option<Trouble>,
 }
@@ -90,12 +92,13 @@ fn sources(center: &CenterArgs, out: &mut Out) -> Result<Exit, Failure> {
 
 impl Source {
     fn lines(&self) -> String {
-        let Self { name, heard, changed, wanted, held, left_out, failing, waiting } = self;
+        let Self { name, heard, changed, wanted, held, left_out, ignored, failing, waiting } = self;
         let when = |moment: &Option<Moment>| moment.map_or_else(|| "never".to_owned(), time);
         let (heard, changed) = (when(heard), when(changed));
         let mut lines = vec![format!("{name:<20}  {held:>8} of {wanted:>8}  heard {heard}  changed {changed}")];
         let left_out = left_out.iter();
         lines.extend(left_out.map(|one| format!("  left out: {} {}, such as {}", one.count, one.why, one.such_as)));
+        lines.extend(ignored.iter().map(|(why, count)| format!("  means nothing here: {count}, {why}")));
         let troubles = [("failing", failing), ("waiting", waiting)];
         let troubles = troubles.into_iter().filter_map(|(word, trouble)| Some((word, trouble.as_ref()?)));
         lines.extend(troubles.map(|(word, one)| format!("  {word} since {}: {}", time(one.since), one.why)));
@@ -142,12 +145,13 @@ mod tests {
     #[test]
     fn a_source_tells_what_it_lacks() {
         let text = r#"{"items":[{"name":"crowdsec","heard":null,"changed":null,"wanted":3,"held":1,
-            "left_out":[{"why":"decided","count":2,"such_as":"ip 192.0.2.1/32"}],
+            "left_out":[{"why":"decided","count":2,"such_as":"ip 192.0.2.1/32"}],"ignored":{"scope":4},
             "failing":{"since":0,"why":"no connection\u001b[2J"},"waiting":null}]}"#;
         let sources: Sources = serde_json::from_str(text).unwrap();
         let lines = sources.items[0].lines();
         assert!(lines.contains("1 of        3  heard never"), "{lines}");
         assert!(lines.contains("left out: 2 decided, such as ip 192.0.2.1/32"), "{lines}");
+        assert!(lines.contains("means nothing here: 4, scope"), "{lines}");
         assert!(lines.contains("failing since") && !lines.contains('\u{1b}') && !lines.contains("waiting"), "{lines}");
     }
 
