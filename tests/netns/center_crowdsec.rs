@@ -106,22 +106,10 @@ fn bans_outlive_crowdsec_and_the_center_and_a_persons_word_stands() {
 /// and comes back to it as nothing.
 #[test]
 fn a_finding_about_an_address_is_one_alert() {
-    let mut lab = Lab::start_with("filters = {all = \"off\", logins = \"observe\"}\n");
-    let (machine, password) = CrowdSec::machine();
-    let secret = lab.office.net.folder().join("machine-password");
-    fs::write(&secret, format!("{password}\n")).expect("a file can be written");
-    let (url, secret) = (CrowdSec::url(), secret.display());
+    let mut lab = Lab::start_with(LOGINS);
     lab.crowdsec.kill9();
-    lab.office.center.export(&format!(
-        "[export.crowdsec]\nto = \"crowdsec\"\nurl = \"{url}\"\nmachine = \"{machine}\"\npassword_file = \"{secret}\"\n"
-    ));
-    let mut tries = 0;
-    eventually(SOON, "somebody is found to try passwords", || {
-        tries += 1;
-        let body = format!("{{\"user\":\"user{tries}\",\"password\":\"hunter{tries}\"}}");
-        lab.request(&Request::post("/login", &body).header("Content-Type", "application/json"));
-        !lab.findings().is_empty()
-    });
+    lab.export("");
+    lab.try_passwords();
     let export = |lab: &Lab| lab.get("/exports")["items"][0].clone();
     eventually(SOON, "it is told that CrowdSec takes nothing", || !export(&lab)["failing"].is_null());
     lab.crowdsec.restart();
@@ -150,8 +138,29 @@ fn a_finding_about_an_address_is_one_alert() {
     ids.sort();
     ids.dedup();
     assert_eq!((brought, ids.len()), (lab.findings().len(), brought), "an alert came twice: {ids:#?}");
-    assert!(!lab.office.center.log().contains(password), "a secret in the log");
+    assert!(!lab.office.center.log().contains(CrowdSec::machine().1), "a secret in the log");
 }
+
+/// Given the same with bans of its own. When passwords are tried. Then the alert bears the ban, no profile is asked, and the ban comes back to the host.
+#[test]
+fn a_finding_can_bring_its_own_ban() {
+    let mut lab = Lab::start_with(LOGINS);
+    lab.export("ban = \"10m\"\n");
+    lab.try_passwords();
+    lab.answers("anybody", None);
+    let listed = lab.crowdsec.cscli(&["decisions", "list", "-o", "json"]);
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let bans = listed.as_array().into_iter().flatten().filter_map(|alert| alert["decisions"].as_array()).flatten();
+    let bans: Vec<&Value> = bans.collect();
+    assert!(!bans.is_empty() && bans.iter().all(|ban| ban["origin"] == "enforcer"), "{listed:#}");
+    let decisions = lab.decisions();
+    assert!(decisions.len() == 1 && decisions[0]["source"] == "crowdsec", "{decisions:#?}");
+    assert!(decisions[0]["reason"].to_string().contains("enforcer/"), "{decisions:#?}");
+    eventually(SOON, "each finding is an alert", || lab.alerts().len() == lab.findings().len());
+}
+
+/// Only what tells who tries passwords.
+const LOGINS: &str = "filters = {all = \"off\", logins = \"observe\"}\n";
 
 struct Lab {
     office: Office,
@@ -214,6 +223,28 @@ impl Lab {
     /// How often the center has told this of itself.
     fn told(&self, what: &str) -> usize {
         self.office.events("&host=center").iter().filter(|event| event["what"] == what).count()
+    }
+
+    /// Lets the center export to CrowdSec.
+    fn export(&mut self, more: &str) {
+        let ((machine, password), url) = (CrowdSec::machine(), CrowdSec::url());
+        let secret = self.office.net.folder().join("machine-password");
+        fs::write(&secret, format!("{password}\n")).expect("a file can be written");
+        let secret = secret.display();
+        self.office.center.export(&format!(
+            "[export.crowdsec]\nto = \"crowdsec\"\nurl = \"{url}\"\nmachine = \"{machine}\"\npassword_file = \"{secret}\"\n{more}"
+        ));
+    }
+
+    /// From the client's address, until the center has heard of it.
+    fn try_passwords(&self) {
+        let mut tries = 0;
+        eventually(SOON, "somebody is found to try passwords", || {
+            tries += 1;
+            let body = format!("{{\"user\":\"user{tries}\",\"password\":\"hunter{tries}\"}}");
+            self.request(&Request::post("/login", &body).header("Content-Type", "application/json"));
+            !self.findings().is_empty()
+        });
     }
 
     /// Findings about addresses.
