@@ -8,7 +8,7 @@
 //! signing.key     signs revisions                                     ca.pem, ca.key           issues the hosts' certificates
 //! identity.key    digests identities, the same on every host      approvals.toml           which changes need two people
 //! apis.db         what hosts know of APIs, marks of people
-//! snapshot        the latest whole policy: may be missing, then a start takes longer
+//! snapshot        the latest whole policy: may be missing, then a start takes longer      sources.toml   where decisions come from
 //! ```
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -60,6 +60,11 @@ impl Folder {
     /// Where events go; there need not be one.
     pub fn exports(&self) -> PathBuf {
         self.path("exports.toml")
+    }
+
+    /// Where decisions come from that nobody makes by hand; there need not be one.
+    pub fn sources(&self) -> PathBuf {
+        self.path("sources.toml")
     }
 
     /// Which changes need a second person; there need not be one.

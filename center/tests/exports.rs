@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use enforcer_center::export::{Format, line};
+use enforcer_center::export::{Format, alert, line};
 use enforcer_center::store::KeptEvent;
 use enforcer_policy::{DecisionId, Event, EventKind, Moment};
 
@@ -80,6 +80,22 @@ fn formats_are_what_was_reviewed() {
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "{}", path.display());
     }
+}
+
+#[test]
+fn an_alert_of_crowdsec_is_what_was_reviewed() {
+    let now = Moment(TIME.0 + 9000);
+    let written = |ban| -> Vec<String> {
+        kept().filter_map(|one| alert(&one, ban, now)).map(|one| format!("{one:#}\n")).collect()
+    };
+    let (plain, banned) = (written(None), written(Some("4h")));
+    assert_eq!((plain.len(), banned.len()), (1, 1), "only a finding about an address is one");
+    let text = plain.concat() + &banned.concat();
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/alert.txt");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), text, "{}", path.display());
 }
 
 #[test]

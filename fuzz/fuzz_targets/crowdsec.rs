@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use enforcer::crowdsec::{Answer, Book, Who, Wish};
+use enforcer_crowdsec::{Answer, Book, Who, Wish};
 use enforcer_policy::Moment;
 use libfuzzer_sys::fuzz_target;
 

@@ -182,6 +182,14 @@ impl Center {
         self.restart();
     }
 
+    /// Says where decisions come from that nobody makes by hand, and starts it again.
+    #[track_caller]
+    pub fn sources(&mut self, sources: &str) {
+        fs::write(self.folder.join("state/sources.toml"), sources).expect("a file can be written");
+        self.kill9();
+        self.restart();
+    }
+
     /// Says which changes need a second person, and starts it again.
     #[track_caller]
     pub fn rules(&mut self, rules: &str) {

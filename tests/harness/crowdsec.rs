@@ -36,7 +36,9 @@ impl CrowdSec {
         write("hub/.index.json", "{}");
         write("lapi.yaml", "");
         let mut crowdsec = Self { space: space.clone(), folder, process: None };
-        crowdsec.cscli(&["machines", "add", "test", "--password", "test-password", "--force", "-f", "/dev/null"]);
+        for (machine, password) in [("test", "test-password"), Self::machine()] {
+            crowdsec.cscli(&["machines", "add", machine, "--password", password, "--force", "-f", "/dev/null"]);
+        }
         write_credentials(&crowdsec.folder);
         crowdsec.cscli(&["bouncers", "add", "enforcer", "-k", KEY]);
         fs::write(crowdsec.key_file(), format!("{KEY}\n")).expect("a file can be written");
@@ -47,6 +49,11 @@ impl CrowdSec {
     /// Where it listens.
     pub fn url() -> &'static str {
         "http://127.0.0.1:18080"
+    }
+
+    /// A machine that it knows, and its password.
+    pub fn machine() -> (&'static str, &'static str) {
+        ("enforcer", "a-password-of-a-machine-in-a-test")
     }
 
     /// The file with the bouncer's key.

@@ -31,7 +31,8 @@ impl Prometheus {
         let config = folder.join("prometheus.yml");
         let token = folder.join("token");
         fs::write(&token, center.token("prometheus", "viewer")).expect("a token can be written");
-        fs::write(&config, configuration(rules, &center.authority(), &token)).expect("the configuration can be written");
+        fs::write(&config, configuration(rules, &center.authority(), &token))
+            .expect("the configuration can be written");
         let log = File::create(folder.join("log")).expect("a log can be made");
         let mut command = net.host.command("prometheus");
         command.arg(format!("--config.file={}", config.display()));

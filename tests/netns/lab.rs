@@ -60,10 +60,15 @@ impl Lab {
 
     /// The same by the command line of the host.
     pub(crate) fn fleet(&self, more: &[&str]) -> Value {
+        self.fleet_of("events", more)
+    }
+
+    /// What `fleet` says of something else.
+    pub(crate) fn fleet_of(&self, what: &str, more: &[&str]) -> Value {
         let token = self.net.folder().join("token");
         std::fs::write(&token, &self.token).expect("a file can be written");
         let (token, authority) = (token.display().to_string(), self.center.authority().display().to_string());
         let center = ["--center", "https://10.78.0.1:9443", "--token-file", &token, "--authority", &authority];
-        self.agent.json(&[&["fleet", "events"], &center[..], more].concat())
+        self.agent.json(&[&["fleet", what], &center[..], more].concat())
     }
 }

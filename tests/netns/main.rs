@@ -13,6 +13,7 @@ mod attacks;
 mod bypass;
 mod center;
 mod center_apis;
+mod center_crowdsec;
 mod center_events;
 mod center_exports;
 mod center_foresight;

@@ -8,8 +8,8 @@ use std::{
 };
 
 use enforcer_tests::{
-    ATTACKER, Agent, CLIENT, Center, Client, Net, Nginx, PAY, Prometheus, Query, RawTcp, Request, Requests, Tap, eventually,
-    queries, shipped,
+    ATTACKER, Agent, CLIENT, Center, Client, Net, Nginx, PAY, Prometheus, Query, RawTcp, Request, Requests, Tap,
+    eventually, queries, shipped,
 };
 
 const SOON: Duration = Duration::from_mins(1);

@@ -23,6 +23,7 @@ mod revisions;
 mod rollout;
 mod routes;
 mod shared;
+mod sources;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +40,7 @@ use crate::folder::Folder;
 use crate::log::Log;
 use crate::metrics::Tally;
 use crate::serve::Peer;
+use crate::sources::Sources;
 use crate::store::{ApiStore, Batch, EventStore, Host, Store};
 use apis::Fleet;
 use clerk::Clerk;
@@ -49,6 +51,7 @@ use rollout::Recent;
 pub(crate) use rollout::watch_rollout;
 pub(crate) use routes::router;
 pub(crate) use shared::watch_log;
+pub(crate) use sources::watch_sources;
 
 /// What all requests share.
 #[derive(Clone)]
@@ -72,6 +75,7 @@ struct Parts {
     /// The number of the last event.
     last_event: watch::Sender<u64>,
     exports: States,
+    sources: Sources,
     tally: Tally,
     /// A rollout is on.
     rolling: AtomicBool,
@@ -115,6 +119,7 @@ impl Center {
             events_file,
             last_event,
             exports,
+            sources: Sources::default(),
             tally: Tally::default(),
             rolling,
             recent: Mutex::default(),

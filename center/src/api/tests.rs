@@ -18,6 +18,7 @@ struct Lab {
     router: axum::Router,
     token: String,
     approver: String,
+    center: Center,
     _folder: tempfile::TempDir,
 }
 
@@ -45,7 +46,8 @@ impl Lab {
         let desk = Desk::open(store, folder.signer().unwrap(), key).unwrap().with_rules(Rules::parse(rules).unwrap());
         let center = Center::new(desk, Authority::open(&folder).unwrap(), digits, &folder).unwrap();
         let peer = Peer { address: [192, 0, 2, 1].into(), certificate: None };
-        Self { router: router(center).layer(Extension(peer)), token, approver, _folder: temporary }
+        let router = router(center.clone()).layer(Extension(peer));
+        Self { router, token, approver, center, _folder: temporary }
     }
 
     async fn ask(&self, method: &str, path: &str, token: Option<&str>, body: impl Into<Body>) -> Said {
@@ -214,4 +216,32 @@ async fn what_makes_no_sense_of_a_rollout_is_said_so() {
     }
     let none = lab.ask("GET", "/v1/policy/rollout", token, "").await;
     assert_eq!(&none.body[..], b"{\"rollout\":null}");
+}
+
+#[tokio::test]
+async fn sources_are_shown_and_nobody_is_called_like_one() {
+    let lab = Lab::under("second_person = [\"everything\"]\n");
+    let want = |address: &str| crate::desk::Want {
+        subject: enforcer_policy::Subject::Ip(enforcer_policy::parse_prefix(address).unwrap()),
+        action: enforcer_policy::Action::Drop,
+        until: None,
+        reason: Arc::from("listed"),
+        groups: Vec::new(),
+    };
+    let wants = crate::desk::Wants::All(vec![want("203.0.113.7"), want("0.0.0.0/0")]);
+    lab.center.take_source("list x", wants, Duration::from_mins(1)).await;
+    lab.center.source_failed("list x", "no answer");
+    let read = async |path: &str| -> Value {
+        serde_json::from_slice(&lab.ask("GET", path, Some(&lab.approver), "").await.body).unwrap()
+    };
+    let source = read("/v1/sources").await["items"][0].clone();
+    assert_eq!((&source["name"], &source["held"], &source["wanted"]), (&"list x".into(), &1.into(), &2.into()));
+    assert_eq!((&source["left_out"][0]["why"], &source["failing"]["why"]), (&"refused".into(), &"no answer".into()));
+    let decision = read("/v1/decisions").await["items"][0].clone();
+    assert_eq!((&decision["source"], &decision["reason"]), (&"list x".into(), &"listed".into()));
+    assert_eq!(lab.ask("GET", "/v1/sources", None, "").await.status, StatusCode::UNAUTHORIZED);
+    for name in ["source:list x", " Source:list x"] {
+        let refused = lab.center.desk().store().add_token(name, Role::Operator, None, "test").unwrap_err();
+        assert!(refused.to_string().contains("source:"), "{refused}");
+    }
 }

@@ -16,14 +16,14 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::api::{Center, compared, router, watch_log, watch_rollout, watch_trials};
+use crate::api::{Center, compared, router, watch_log, watch_rollout, watch_sources, watch_trials};
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::folder::Folder;
 use crate::log::{self, Log};
 use crate::rules::Rules;
 use crate::store::{Enrolment, Store};
-use crate::{clock, export, serve};
+use crate::{clock, export, serve, sources};
 use args::{AuditCommand, Cli, Command, Format, HostsCommand, TokenCommand};
 
 /// Runs the command that this process was started with.
@@ -84,6 +84,8 @@ fn run(cli: &Cli, folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Resu
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
     let tls = serve::tls(folder)?;
     let (exports, rules) = (export::read(&folder.exports())?, Rules::read(&folder.approvals())?);
+    let crowdsec = sources::read(&folder.sources())?;
+    let configured = crowdsec.iter().map(|_| sources::crowdsec::NAME.to_owned()).collect();
     let (key, digits) = folder.identity_key()?;
     for class in rules.required() {
         tracing::info!(class = class.name(), "such changes need a second person");
@@ -106,6 +108,8 @@ fn run(cli: &Cli, folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Resu
             () = watch_trials(center.clone()) => {}
             () = watch_rollout(center.clone()) => {}
             never = watch_log(center.clone()) => match never {},
+            never = watch_sources(center.clone(), configured) => match never {},
+            () = sources::crowdsec::run(crowdsec, center.clone()) => {}
             () = export::run(exports, folder.events(), center.event_news(), center.exports()) => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

@@ -1,7 +1,7 @@
-//! Exports: events out of the center, to a file, to syslog, to Splunk.
+//! Exports: events out of the center, to a file, to syslog, to Splunk; findings to CrowdSec.
 //!
 //! ```text
-//! exports.toml -> settings        store -> runner (one per export, own cursor) -> format (ECS, OCSF, CEF) -> sink -> receiver
+//! exports.toml -> settings        store -> runner (one per export, own cursor) -> format (ECS, OCSF, CEF, alert) -> sink -> receiver
 //! ```
 //! In: the events that are kept, and news of more. Out: each to every export that wants its kind, at least once; what was given up
 //! before it could be brought becomes a gap. Never here: waiting for one another: each export is a task with a connection of its
@@ -22,18 +22,20 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use format::{Format, line};
+pub use format::{Format, alert, line};
 pub use settings::{Export, Target, read};
 
 /// How one export is.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct ExportState {
-    /// `file`, `syslog` or `hec`.
+    /// `file`, `syslog`, `hec` or `crowdsec`.
     pub to: &'static str,
     /// The number of the last event that is safely there.
     pub cursor: u64,
     /// Events that were brought since the center's start; some of them twice after a failure.
     pub brought: u64,
+    /// Events that its receiver has no place for, since the center's start.
+    pub left_out: u64,
     /// Why it does not work, and since when.
     pub failing: Option<Failing>,
 }

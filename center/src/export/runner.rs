@@ -76,16 +76,18 @@ impl Runner {
         all.extend(page);
         let is_wanted = |one: &KeptEvent| self.export.kinds.is_empty() || self.export.kinds.contains(&one.event.kind);
         all.retain(is_wanted);
+        let mut left_out = 0;
         if !all.is_empty() {
             let sent = tokio::time::timeout(PATIENCE, self.sink.send(&all, self.export.format)).await;
-            sent.context("the receiver takes too long")??;
+            left_out = sent.context("the receiver takes too long")??;
         }
         self.sent = last;
         self.unsettled.push_back((last, Instant::now() + self.sink.settles_after()));
         self.tries = 0;
-        let brought = all.len() as u64;
+        let brought = (all.len() as u64).saturating_sub(left_out);
         self.states.change(&self.export.name, |state| {
             state.brought += brought;
+            state.left_out += left_out;
             state.failing = None;
         });
         Ok(true)

@@ -19,12 +19,20 @@
 //! url = "https://splunk.bank.example:8088"
 //! token_file = "/etc/enforcer/hec-token"
 //! authority = "/etc/ssl/splunk.pem"
+//!
+//! [export.crowdsec]
+//! to = "crowdsec"                     # findings about addresses, as alerts
+//! url = "http://10.0.0.9:8080"
+//! machine = "enforcer"                # cscli machines add
+//! password_file = "/etc/enforcer/crowdsec-password"
+//! ban = "4h"                          # without: CrowdSec's profiles decide
 //! ```
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use enforcer_crowdsec::Place;
 use enforcer_policy::EventKind;
 use serde::Deserialize;
 
@@ -46,6 +54,8 @@ pub struct Export {
 /// A receiver.
 #[derive(Clone, Debug)]
 pub enum Target {
+    /// Alerts of a CrowdSec.
+    CrowdSec(CrowdSecTarget),
     /// Lines of a file, which may be renamed at any time.
     File(PathBuf),
     /// Splunk's HTTP event collector.
@@ -73,6 +83,25 @@ impl std::fmt::Debug for Hec {
     }
 }
 
+/// A CrowdSec that takes alerts.
+#[derive(Clone)]
+pub struct CrowdSecTarget {
+    /// Where its local API is.
+    pub place: Place,
+    /// The name of the machine that this center is there.
+    pub machine: String,
+    /// Its password; only ever sent.
+    pub password: String,
+    /// How long the address of a finding is to be banned; without it, CrowdSec's profiles decide.
+    pub ban: Option<String>,
+}
+
+impl std::fmt::Debug for CrowdSecTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{:?}", self.machine, self.place)
+    }
+}
+
 /// A receiver of syslog.
 #[derive(Clone, Debug)]
 pub struct Syslog {
@@ -93,8 +122,7 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Written {
     to: To,
-    #[serde(default)]
-    format: Format,
+    format: Option<Format>,
     #[serde(default)]
     kinds: Vec<String>,
     path: Option<PathBuf>,
@@ -102,11 +130,15 @@ struct Written {
     url: Option<String>,
     authority: Option<PathBuf>,
     token_file: Option<PathBuf>,
+    machine: Option<String>,
+    password_file: Option<PathBuf>,
+    ban: Option<String>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum To {
+    CrowdSec,
     File,
     Hec,
     Syslog,
@@ -132,9 +164,13 @@ fn parse(text: &str) -> anyhow::Result<Vec<Export>> {
 impl Written {
     fn understood(self, name: &str) -> anyhow::Result<Export> {
         let kind = |word: &String| EventKind::named(word).with_context(|| format!("no kind of event is called {word}"));
-        let kinds = self.kinds.iter().map(kind).collect::<anyhow::Result<_>>()?;
-        let format = self.format;
+        let mut kinds: Vec<EventKind> = self.kinds.iter().map(kind).collect::<anyhow::Result<_>>()?;
+        let format = self.format.unwrap_or_default();
         let target = match self.to {
+            To::CrowdSec => {
+                kinds = vec![EventKind::Finding];
+                Target::CrowdSec(self.crowdsec()?)
+            }
             To::File => Target::File(self.path.clone().context("path is missing")?),
             To::Hec => Target::Hec(self.hec()?),
             To::Syslog => {
@@ -168,6 +204,29 @@ impl Written {
         Ok(Hec { address, host, authority, token })
     }
 
+    fn crowdsec(&self) -> anyhow::Result<CrowdSecTarget> {
+        let url = self.url.as_deref().context("url is missing, such as http://10.0.0.9:8080")?;
+        let secure = url.starts_with("https://");
+        if !secure && !url.starts_with("http://") {
+            bail!("{url} begins with neither https:// nor http://");
+        }
+        if secure != self.authority.is_some() {
+            bail!("https needs authority, the file of the certificate to trust, and http can have none");
+        }
+        let place = Place::new(url, self.authority.as_deref(), crate::sources::AGENT)?;
+        let machine = self.machine.clone().context("machine is missing: cscli machines add")?;
+        let path = self.password_file.as_ref().context("password_file is missing")?;
+        let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let password = text.trim().to_owned();
+        if password.is_empty() {
+            bail!("the password file holds no password");
+        }
+        if let Some(ban) = self.ban.as_ref().filter(|ban| !is_time(ban)) {
+            bail!("ban is a number with h, m or s, such as 4h, not {ban}");
+        }
+        Ok(CrowdSecTarget { place, machine, password, ban: self.ban.clone() })
+    }
+
     fn authority(&self) -> anyhow::Result<Option<String>> {
         let Some(path) = &self.authority else { return Ok(None) };
         Ok(Some(fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?))
@@ -175,23 +234,31 @@ impl Written {
 
     /// A key that belongs to another kind of receiver was meant to do something.
     fn nothing_else(&self) -> anyhow::Result<()> {
-        let (file, hec, syslog) = match self.to {
-            To::File => (true, false, false),
-            To::Hec => (false, true, false),
-            To::Syslog => (false, false, true),
-        };
+        let to = |to: To| self.to == to;
+        let (crowdsec, file, hec, syslog) = (to(To::CrowdSec), to(To::File), to(To::Hec), to(To::Syslog));
         let keys = [
             ("path", self.path.is_some(), file),
             ("address", self.address.is_some(), syslog),
-            ("url", self.url.is_some(), hec),
+            ("url", self.url.is_some(), hec || crowdsec),
             ("token_file", self.token_file.is_some(), hec),
-            ("authority", self.authority.is_some(), hec || syslog),
+            ("authority", self.authority.is_some(), hec || syslog || crowdsec),
+            ("machine", self.machine.is_some(), crowdsec),
+            ("password_file", self.password_file.is_some(), crowdsec),
+            ("ban", self.ban.is_some(), crowdsec),
+            ("format", self.format.is_some(), !crowdsec),
+            ("kinds", !self.kinds.is_empty(), !crowdsec),
         ];
         match keys.iter().find(|(_, given, fits)| *given && !fits) {
             Some((key, ..)) => bail!("{key} does not belong to this kind of export"),
             None => Ok(()),
         }
     }
+}
+
+/// A time as CrowdSec reads it: a number and a unit, some time long.
+fn is_time(text: &str) -> bool {
+    let number = text.strip_suffix(['h', 'm', 's']).unwrap_or_default();
+    number.bytes().all(|byte| byte.is_ascii_digit()) && number.parse::<u32>().is_ok_and(|number| number > 0)
 }
 
 fn with_port(address: &str) -> anyhow::Result<String> {
@@ -230,6 +297,15 @@ mod tests {
         let Target::Hec(hec) = &exports[2].target else { panic!("{exports:?}") };
         assert_eq!((hec.address.as_str(), hec.host.as_str(), hec.token.as_str()), ("h:8088", "h", "secret-token"));
         assert!(!format!("{exports:?}").contains("secret"));
+        let text = format!(
+            "[export.d]\nto = \"crowdsec\"\nurl = \"http://h:8080\"\nmachine = \"m\"\nban = \"4h\"\npassword_file = \"{}\"\n",
+            token.display()
+        );
+        let exports = parse(&text).unwrap();
+        let Target::CrowdSec(crowdsec) = &exports[0].target else { panic!("{exports:?}") };
+        assert_eq!((crowdsec.password.as_str(), crowdsec.ban.as_deref()), ("secret-token", Some("4h")));
+        assert_eq!(exports[0].kinds, [EventKind::Finding]);
+        assert!(!format!("{exports:?}").contains("secret"));
         assert!(read(&folder.path().join("none")).unwrap().is_empty());
     }
 
@@ -242,6 +318,10 @@ mod tests {
             ("[export.a]\nto = \"syslog\"\naddress = \"here\"", "no port"),
             ("[export.a]\nto = \"hec\"\nurl = \"https://h:1\"", "https needs authority"),
             ("[export.a]\nto = \"file\"\npath = \"/x\"\nkinds = [\"nonsense\"]", "nonsense"),
+            ("[export.a]\nto = \"file\"\npath = \"/x\"\nban = \"4h\"", "ban does not belong"),
+            ("[export.a]\nto = \"crowdsec\"", "url is missing"),
+            ("[export.a]\nto = \"crowdsec\"\nurl = \"http://h\"", "machine is missing"),
+            ("[export.a]\nto = \"crowdsec\"\nurl = \"https://h\"\nmachine = \"m\"", "https needs authority"),
             ("[exports.a]\nto = \"file\"", "exports"),
         ] {
             let error = format!("{:#}", parse(text).unwrap_err());

@@ -1,5 +1,5 @@
 //! Decisions of CrowdSec in this host's ledger and kernel. In: the configuration; answers of its local API. Out: decisions with the origin
-//! `crowdsec`, and their end. Never here: the protocol (`crowdsec/`); a decision that was made otherwise is never touched, and the
+//! `crowdsec`, and their end. Never here: the protocol (`enforcer-crowdsec`); a decision that was made otherwise is never touched, and the
 //! allowlist wins in the data path as ever.
 //!
 //! While CrowdSec is away, what it decided stays until its own end. A decision of CrowdSec that is ended by hand stays ended until CrowdSec
@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use enforcer_crowdsec::{Answer, Book, Client, CrowdSecError, Ignored, Place, Who, Wish};
 use enforcer_policy::{Action, Change, Decision, Moment, Note, Order, Origin, Scope, Subject, put, remove};
 
 use super::core::Core;
@@ -15,10 +16,11 @@ use super::orders::token;
 use super::{Shared, clock};
 use crate::apply::apply_one;
 use crate::config::CrowdSec;
-use crate::crowdsec::{Answer, Book, Client, CrowdSecError, Ignored, Who, Wish};
 use crate::metrics::CrowdSecCounts;
 use crate::store::Record;
 
+/// What CrowdSec is told of who asks.
+const AGENT: &str = concat!("enforcer-agent/v", env!("CARGO_PKG_VERSION"));
 /// Wishes that are carried out at once; then others may speak to the agent.
 const AT_ONCE: usize = 1024;
 /// How often the whole list is asked for.
@@ -90,7 +92,8 @@ async fn follow(core: &Shared, settings: &CrowdSec) {
 /// One question; tells whether the whole list should be asked for next.
 async fn round(core: &Shared, settings: &CrowdSec, book: &mut Book, whole: bool) -> Result<bool, String> {
     let said = |error: CrowdSecError| error.to_string();
-    let client = Client::new(&settings.url, &settings.key_file, settings.authority.as_deref()).map_err(said)?;
+    let place = Place::new(&settings.url, settings.authority.as_deref(), AGENT).map_err(said)?;
+    let client = Client::new(place, &settings.key_file).map_err(said)?;
     let json = client.ask(whole).await.map_err(said)?;
     // A long list takes its time, and traffic must not wait.
     let read = tokio::task::spawn_blocking(move || Answer::read(&json)).await;

@@ -194,6 +194,8 @@ pub enum FleetCommand {
     Apis(FleetApisArgs),
     /// Show events of hosts, oldest first: refusals, findings, health, notices, acts
     Events(FleetEventsArgs),
+    /// Show sources of decisions, and how each is; exit code 3 when there is none
+    Sources(CenterArgs),
 }
 
 /// `fleet apis`.

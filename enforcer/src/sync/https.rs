@@ -82,8 +82,7 @@ impl Server {
         tokio::time::timeout(CONNECT, self.dial()).await.map_err(|_late| SyncError::line("no answer in time"))?
     }
 
-    /// A connection that somebody else made, secured as this one's.
-    pub(crate) async fn secured(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, SyncError> {
+    async fn secured(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, SyncError> {
         let name = ServerName::try_from(self.host.clone()).map_err(SyncError::line)?;
         TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.map_err(SyncError::line)
     }

@@ -2,6 +2,7 @@
 //!
 //! In: an event that is kept. Out: one line without line breaks, or the same as JSON. Never here: where it goes. What each format looks
 //! like for each kind of event is in `center/tests/golden/`.
+mod alert;
 mod cef;
 mod ecs;
 mod ocsf;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::store::KeptEvent;
+pub use alert::alert;
 
 /// A format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]

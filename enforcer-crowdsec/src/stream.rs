@@ -13,7 +13,7 @@ use serde::Deserialize;
 #[error("CrowdSec's answer is no list of decisions: {0}")]
 pub struct StreamError(#[from] serde_json::Error);
 
-/// Whom an item is about; raw values go no further than the agent's digest.
+/// Whom an item is about; raw values go no further than a digest.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
     /// An address or a network.
@@ -99,7 +99,7 @@ impl Answer {
     pub fn read(json: &[u8]) -> Result<Self, StreamError> {
         let written: Written = serde_json::from_slice(json)?;
         let mut answer = Self::default();
-        for decision in written.new.unwrap_or_default() {
+        for decision in &written.new.unwrap_or_default() {
             if let Some(item) = item(decision, &mut answer.ignored) {
                 answer.new.push(item);
             }
@@ -109,7 +109,7 @@ impl Answer {
     }
 }
 
-fn item(decision: Decision, ignored: &mut Ignored) -> Option<Item> {
+fn item(decision: &Decision, ignored: &mut Ignored) -> Option<Item> {
     if !decision.measure.eq_ignore_ascii_case("ban") {
         ignored.measures += 1;
         return None;
@@ -121,7 +121,7 @@ fn item(decision: Decision, ignored: &mut Ignored) -> Option<Item> {
     let who = if kind == SubjectKind::Ip {
         parse_prefix(decision.value.trim()).ok().map(Who::Ip)
     } else {
-        Some(Who::Token(kind, decision.value))
+        Some(Who::Token(kind, decision.value.trim().to_owned()))
     };
     let lasts = duration(&decision.duration).filter(|lasts| !lasts.is_zero());
     let Some((who, lasts)) = who.zip(lasts) else {
