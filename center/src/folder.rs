@@ -7,6 +7,7 @@
 //! events.db       events of hosts, cursors of exports                 exports.toml             where events go
 //! signing.key     signs revisions                                     ca.pem, ca.key           issues the hosts' certificates
 //! identity.key    digests identities, the same on every host      approvals.toml           which changes need two people
+//! lists.toml      which lists are followed
 //! snapshot        the latest whole policy: may be missing, then a start takes longer
 //! ```
 use std::fs::{self, OpenOptions};
@@ -54,6 +55,11 @@ impl Folder {
     /// Where events go; there need not be one.
     pub fn exports(&self) -> PathBuf {
         self.path("exports.toml")
+    }
+
+    /// Which lists are followed; there need not be one.
+    pub fn lists(&self) -> PathBuf {
+        self.path("lists.toml")
     }
 
     /// Which changes need a second person; there need not be one.

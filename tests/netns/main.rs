@@ -14,6 +14,7 @@ mod bypass;
 mod center;
 mod center_events;
 mod center_exports;
+mod center_lists;
 mod center_rollout;
 mod center_services;
 mod center_troubles;

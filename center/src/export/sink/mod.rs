@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::format::Format;
 use super::settings::Target;
 use crate::store::KeptEvent;
+pub(crate) use connection::connect;
 use file::FileSink;
 use hec::HecSink;
 use syslog::SyslogSink;
