@@ -6,7 +6,7 @@
 //! events   hosts -> api -> store (each once) -> export -> file, syslog, Splunk
 //! ```
 //! Rooms: `store` alone knows SQL; `log` alone knows NATS; `desk` alone signs; `authority` alone issues certificates; `api` speaks HTTP; `serve` speaks
-//! TLS; `rules` says which changes need two people; `metrics` is what Prometheus is told; `cli` is the command line. Nothing that happens here touches the traffic: hosts enforce by themselves.
+//! TLS; `rules` says which changes need two people; `sources` asks lists and the like; `metrics` is what Prometheus is told; `cli` is the command line. Nothing that happens here touches the traffic: hosts enforce by themselves.
 #![forbid(unsafe_code)]
 
 pub mod authority;
@@ -19,6 +19,7 @@ pub mod log;
 pub mod rules;
 pub mod secret;
 pub mod serve;
+pub mod sources;
 pub mod store;
 
 mod api;

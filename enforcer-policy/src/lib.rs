@@ -29,7 +29,7 @@ pub use ledger::{Blocked, Change, Counts, Filter, Ledger, Order, Page, Refusal};
 pub use lists::{Line, Reject, parse_line};
 pub use model::{
     Allowed, Decision, DecisionId, Endpoint, EndpointError, EndpointFault, IdError, Moment, Note, Origin, RateError,
-    Scope, Subject, Template, Token, mask, parse_rate, service_id,
+    SOURCE, Scope, Subject, Template, Token, mask, parse_rate, service_id,
 };
 pub use ops::MapOp;
 pub use text::{FlowError, FlowText, PrefixError, parse_flow, parse_prefix};

@@ -56,6 +56,8 @@ struct Shown {
     until: Option<String>,
     reason: String,
     approved_by: String,
+    /// The source that keeps it.
+    source: Option<String>,
     groups: Vec<String>,
     written: bool,
 }
@@ -302,6 +304,7 @@ impl Shown {
             until: decision.until.map(rfc3339),
             reason: decision.note.reason.clone(),
             approved_by: decision.note.approved_by.clone(),
+            source: entry.source().map(str::to_owned),
             groups: entry.groups.clone(),
             written: entry.written,
         }

@@ -46,6 +46,7 @@ pub(super) async fn page(State(center): State<Center>, headers: HeaderMap) -> Re
         totals: center.0.tally.read(),
         last_event: *center.0.last_event.borrow(),
         exports: center.0.exports.all().into_iter().map(export).collect(),
+        sources: center.sources().all().into_iter().collect(),
         ..snapshot
     };
     Ok(Answer::bytes(KIND, render(&snapshot)))

@@ -21,6 +21,7 @@ mod revisions;
 mod rollout;
 mod routes;
 mod shared;
+mod sources;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +37,7 @@ use crate::export::States;
 use crate::log::Log;
 use crate::metrics::Tally;
 use crate::serve::Peer;
+use crate::sources::Sources;
 use crate::store::{Batch, EventStore, Host, Store};
 use clerk::Clerk;
 pub(crate) use hosts::compared;
@@ -44,6 +46,7 @@ use rollout::Recent;
 pub(crate) use rollout::watch_rollout;
 pub(crate) use routes::router;
 pub(crate) use shared::watch_log;
+pub(crate) use sources::watch_sources;
 
 /// What all requests share.
 #[derive(Clone)]
@@ -67,6 +70,7 @@ struct Parts {
     /// The number of the last event.
     last_event: watch::Sender<u64>,
     exports: States,
+    sources: Sources,
     tally: Tally,
     /// A rollout is on.
     rolling: AtomicBool,
@@ -106,6 +110,7 @@ impl Center {
             events_file,
             last_event,
             exports,
+            sources: Sources::default(),
             tally: Tally::default(),
             rolling,
             recent: Mutex::default(),

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header};
 
 use super::problem::Problem;
 use crate::desk::{Desk, Signature};
-use crate::store::Role;
+use crate::store::{Role, is_source};
 
 /// Somebody with a token.
 #[derive(Clone, Debug)]
@@ -23,6 +23,12 @@ impl Person {
         let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let text = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Problem::stranger)?;
         let token = desk.store().token(text.trim())?.ok_or_else(Problem::stranger)?;
+        if is_source(&token.name) {
+            return Err(Problem::forbidden(format!(
+                "{} would be taken for a source; make a token of another name",
+                token.name
+            )));
+        }
         Ok(Self { id: token.id, name: token.name, role: token.role })
     }
 

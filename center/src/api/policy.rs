@@ -255,13 +255,8 @@ pub(super) fn unchanged(headers: &HeaderMap, desk: &Desk) -> Result<(), Problem>
 }
 
 /// Whom no decision may cut off: whoever asks, and what hosts say their traffic depends on.
-pub(super) fn guard(desk: &mut Desk, peer: &Peer) -> Result<Guard, Problem> {
-    let mut guard = Guard::default();
+pub(super) fn guard(desk: &Desk, peer: &Peer) -> Result<Guard, Problem> {
+    let mut guard = desk.guard()?;
     guard.add(peer.address.into(), "operator");
-    for host in desk.store().hosts("", super::hosts::MOST)? {
-        for gateway in host.ack.into_iter().flat_map(|ack| ack.gateways) {
-            guard.add(gateway.into(), &format!("gateway or center of {}", host.name));
-        }
-    }
     Ok(guard)
 }

@@ -99,6 +99,11 @@ impl Problem {
         self.overtaken
     }
 
+    /// Why, in words.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(super) fn internal(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the center failed", detail, "see the center's log")
     }

@@ -11,6 +11,7 @@ use super::openapi::{Api, Asks, Gives, Operation, Says, Who};
 use super::problem::{Answer, Problem};
 use super::{
     Center, agents, audit, decisions, events, exports, health, hosts, metrics, policy, proposals, revisions, rollout,
+    sources,
 };
 
 /// Bytes of a request's body.
@@ -87,6 +88,7 @@ fn for_readers(api: Api) -> Api {
         .route("get", "/audit", get(audit::list), reads("audit", "The audit log", PAGES, Gives::Json("Numbered")))
         .route("get", "/events", get(events::list), reads("events", "Events of hosts", WHICH, Gives::Json("Events")))
         .route("get", "/exports", get(exports::list), reads("exports", "How exports are", &[], Gives::Json("Exports")))
+        .route("get", "/sources", get(sources::list), reads("sources", "How sources are", &[], Gives::Json("Sources")))
         .route(
             "get",
             "/metrics",

@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::api::{Center, compared, router, watch_log, watch_rollout, watch_trials};
+use crate::api::{Center, compared, router, watch_log, watch_rollout, watch_sources, watch_trials};
 use crate::authority::Authority;
 use crate::desk::Desk;
 use crate::folder::Folder;
@@ -106,6 +106,7 @@ fn run(cli: &Cli, folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Resu
             () = watch_trials(center.clone()) => {}
             () = watch_rollout(center.clone()) => {}
             never = watch_log(center.clone()) => match never {},
+            never = watch_sources(center.clone(), Vec::new()) => match never {},
             () = export::run(exports, folder.events(), center.event_news(), center.exports()) => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

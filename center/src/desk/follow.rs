@@ -43,6 +43,7 @@ impl Desk {
         (self.number, self.hash) = (row.number, signed.hash());
         self.deliveries.changed(&delta);
         self.index.change(&undo, &delta);
+        self.disturb_sources(&undo, &delta, &head.author, head.made);
         Ok(())
     }
 }

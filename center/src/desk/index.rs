@@ -2,7 +2,7 @@
 //!
 //! In: a content once, then each change with its undoing. Out: the decision on a subject, decisions whose end has come, fresh ids.
 //! Never here: the decisions themselves.
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use enforcer_policy::revision::{Content, Delta, Entry};
 use enforcer_policy::{DecisionId, Moment, Scope, Subject};
@@ -18,6 +18,8 @@ pub(super) struct Index {
     by_subject: HashMap<Key, DecisionId>,
     /// By their end.
     ends: BTreeSet<(Moment, DecisionId)>,
+    /// By the source that keeps them.
+    by_source: BTreeMap<String, BTreeSet<DecisionId>>,
 }
 
 impl Index {
@@ -44,6 +46,16 @@ impl Index {
         self.ends.range(..=(now, DecisionId(u64::MAX))).map(|(_, id)| *id)
     }
 
+    /// What a source keeps.
+    pub(super) fn of_source(&self, name: &str) -> Option<&BTreeSet<DecisionId>> {
+        self.by_source.get(name)
+    }
+
+    /// The sources that keep something.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &String> {
+        self.by_source.keys()
+    }
+
     /// How many subjects there are.
     pub(super) fn len(&self) -> usize {
         self.by_subject.len()
@@ -59,6 +71,12 @@ impl Index {
         let decision = &entry.decision;
         self.by_subject.insert(key(entry), decision.id);
         self.ends.extend(decision.until.map(|until| (until, decision.id)));
+        if let Some(source) = entry.source() {
+            match self.by_source.get_mut(source) {
+                Some(held) => drop(held.insert(decision.id)),
+                None => drop(self.by_source.insert(source.to_owned(), BTreeSet::from([decision.id]))),
+            }
+        }
     }
 
     fn take(&mut self, entry: &std::sync::Arc<Entry>) {
@@ -66,6 +84,14 @@ impl Index {
         self.by_subject.remove(&key(entry));
         if let Some(until) = decision.until {
             self.ends.remove(&(until, decision.id));
+        }
+        if let Some(source) = entry.source()
+            && let Some(held) = self.by_source.get_mut(source)
+        {
+            held.remove(&decision.id);
+            if held.is_empty() {
+                self.by_source.remove(source);
+            }
         }
     }
 }

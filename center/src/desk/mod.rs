@@ -14,6 +14,8 @@ mod refusal;
 mod rollout;
 mod signature;
 mod snapshot;
+mod sources;
+mod telling;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -25,7 +27,7 @@ use enforcer_common::SipKey;
 use enforcer_policy::document::Document;
 use enforcer_policy::plan::{Guard, Plan};
 use enforcer_policy::revision::{Content, Delta, Digest, EVERYONE, Entry, Head, Known, MOST_DECISIONS, Signed, Signer};
-use enforcer_policy::{DecisionId, Event, EventKind, Moment, Order, Scope, Subject};
+use enforcer_policy::{DecisionId, Event, Moment, Order, Scope, Subject};
 
 use crate::rules::Rules;
 use crate::store::{Along, Row, Store, StoreError};
@@ -41,6 +43,9 @@ use rollout::Rolling;
 pub use rollout::{ALL, Course, HostNow, RolloutShown};
 pub use signature::{Approval, Signature};
 pub use snapshot::take_snapshot;
+use sources::Wishes;
+pub use sources::{LeftOut, Taken, Want, Wants};
+use telling::{counted, told};
 
 /// A new revision lasts this long unknown to a host; then the host takes it for a replay.
 const LIFE: Duration = Duration::from_hours(30 * 24);
@@ -54,6 +59,8 @@ pub struct Desk {
     store: Store,
     rules: Rules,
     rollout: Option<Rolling>,
+    /// What sources want, by their names.
+    sources: BTreeMap<String, Wishes>,
     /// Events of the desk itself that nobody has fetched yet.
     told: Vec<Event>,
     /// The request that the next change answers.
@@ -92,6 +99,7 @@ impl Desk {
             store,
             rules: Rules::default(),
             rollout: None,
+            sources: BTreeMap::new(),
             told: Vec::new(),
             asked: None,
             number: 0,
@@ -319,6 +327,7 @@ impl Desk {
                 self.hash = signed.hash();
                 self.deliveries.changed(&delta);
                 self.index.change(&undo, &delta);
+                self.disturb_sources(&undo, &delta, &by.author, now);
                 Ok(())
             }
             Err(error) => {
@@ -360,17 +369,6 @@ impl Desk {
         Ok(signed)
     }
 
-    /// What is to be told of this desk's own doings since the last call.
-    pub fn take_told(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.told)
-    }
-
-    /// One thing that this desk has done.
-    pub(super) fn tell(&mut self, what: &str, severity: &str, message: String) {
-        let severity = Some(severity.to_owned());
-        self.told.push(Event { severity, ..Event::new(EventKind::Notice, clock::now(), what, message) });
-    }
-
     /// The id of the decision on a subject in a scope, or a fresh one.
     fn id(&self, subject: &Subject, scope: &Scope, drawn: &mut Drawn) -> DecisionId {
         let key = (subject.clone(), scope.clone());
@@ -382,18 +380,4 @@ impl Desk {
 pub fn is_ours(store: &Store, known: Known) -> anyhow::Result<bool> {
     let head = store.head(known.number)?;
     Ok(known.number == 0 || head.is_some_and(|head| Signed::from_bytes(head).hash() == known.hash))
-}
-
-/// A plan for the audit log.
-fn counted(plan: &Plan) -> String {
-    let counts = plan.counts;
-    format!("{} added, {} changed, {} removed", counts.added, counts.changed, counts.removed)
-}
-
-/// A decision for the audit log; tokens are masked.
-fn told(entry: &Entry, of: usize) -> String {
-    let decision = &entry.decision;
-    let (kind, subject, scope) = (decision.subject.kind().name(), &decision.subject, &decision.scope);
-    let others = if of > 1 { format!(" and {} more", of - 1) } else { String::new() };
-    format!("{} {kind} {subject} in {scope}{others} ({})", decision.action.name(), decision.id)
 }

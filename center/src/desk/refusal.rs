@@ -2,10 +2,10 @@
 //!
 //! In: what is in the way. Out: an error, in words. Never here: what to do about it (`api/problem.rs`).
 use enforcer_policy::Refusal;
-use enforcer_policy::plan::Lockout;
+use enforcer_policy::plan::{Guard, Lockout};
 use enforcer_policy::revision::MOST_DECISIONS;
 
-use super::Proposal;
+use super::{Desk, Proposal};
 
 /// Why a change is not made.
 #[derive(Debug, thiserror::Error)]
@@ -55,3 +55,19 @@ pub(super) fn not_cut_off(lockouts: &[Lockout], forced: bool) -> Result<(), Desk
         Some(_) | None => Ok(()),
     }
 }
+
+impl Desk {
+    /// Whom no decision may cut off: what hosts say that their traffic depends on.
+    pub fn guard(&self) -> anyhow::Result<Guard> {
+        let mut guard = Guard::default();
+        for host in self.store.hosts("", MOST_HOSTS)? {
+            for gateway in host.ack.into_iter().flat_map(|ack| ack.gateways) {
+                guard.add(gateway.into(), &format!("gateway or center of {}", host.name));
+            }
+        }
+        Ok(guard)
+    }
+}
+
+/// Hosts that are asked: no center has more.
+const MOST_HOSTS: usize = 10_000;

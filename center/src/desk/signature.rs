@@ -2,6 +2,8 @@
 //!
 //! In: names, and a second person's word. Out: what heads and the audit log bear. Never here: who may do what.
 
+use enforcer_policy::SOURCE;
+
 /// What stands behind a change.
 #[derive(Clone, Debug)]
 pub struct Signature {
@@ -27,6 +29,14 @@ pub struct Approval {
 impl Signature {
     /// What the center does by itself.
     pub(crate) fn center(comment: String) -> Self {
-        Self { author: "center".to_owned(), token: String::new(), approval: None, comment }
+        Self { author: CENTER.to_owned(), token: String::new(), approval: None, comment }
+    }
+
+    /// What a source wants.
+    pub(super) fn source(name: &str, comment: String) -> Self {
+        Self { author: format!("{SOURCE}{name}"), token: String::new(), approval: None, comment }
     }
 }
+
+/// Whose name stands under what the center does by itself.
+pub(super) const CENTER: &str = "center";

@@ -55,6 +55,11 @@ families! {
     EXPORT_CURSOR = Gauge "export_cursor" ["export"] "The number of the last event that is safely at an export's receiver.";
     EXPORT_BEHIND = Gauge "export_behind" ["export"] "Events that an export has still to bring.";
     EXPORT_WORKS = Gauge "export_works" ["export"] "0 while an export's receiver takes nothing.";
+    SOURCE_HEARD = Gauge "source_heard_timestamp" Seconds ["source"] "When a source last said what it wants; 0 for never.";
+    SOURCE_WANTED = Gauge "source_wanted" ["source"] "Subjects on which a source wants a decision.";
+    SOURCE_HELD = Gauge "source_held" ["source"] "Decisions that a source keeps in the policy.";
+    SOURCE_LEFT_OUT = Gauge "source_left_out" ["source"] "Wishes of a source that are not carried out: what GET /v1/sources says.";
+    SOURCE_WORKS = Gauge "source_works" ["source"] "0 while a source cannot be asked, or its wishes have to wait.";
     PROPOSALS = Gauge "proposals" [] "Changes that wait for a second person.";
     ROLLOUT_STAGE = Gauge "rollout_stage" [] "How many stages of a rollout are out; 0 when none is on.";
     ROLLOUTS = Counter "rollouts" ["result"] "Rollouts that ended: finished; stopped, and the policy before is back.";

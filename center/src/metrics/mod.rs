@@ -10,6 +10,7 @@ mod families;
 mod page;
 mod tally;
 
+use crate::sources::SourceState;
 pub(crate) use page::render;
 pub(crate) use tally::{Tally, Totals};
 
@@ -34,6 +35,8 @@ pub(crate) struct Snapshot {
     pub(crate) last_event: u64,
     /// Name, cursor and whether it works, of each export.
     pub(crate) exports: Vec<(String, u64, bool)>,
+    /// All sources, by name.
+    pub(crate) sources: Vec<(String, SourceState)>,
     /// Bytes of each file.
     pub(crate) files: Vec<(&'static str, u64)>,
 }

@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 
 use super::families::{self, Family};
 use super::{HostFigures, Snapshot};
+use crate::sources::SourceState;
 
 /// The page of a snapshot.
 pub(crate) fn render(snapshot: &Snapshot) -> String {
@@ -33,7 +34,8 @@ impl Collector for Page {
         policy(&mut writer, &self.0)?;
         hosts(&mut writer, &self.0)?;
         traffic(&mut writer, &self.0)?;
-        events(&mut writer, &self.0)
+        events(&mut writer, &self.0)?;
+        sources(&mut writer, &self.0)
     }
 }
 
@@ -88,6 +90,21 @@ fn events(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     writer.gauges(families::EXPORT_BEHIND, exports.iter().map(|(name, cursor, _)| (name.as_str(), behind(*cursor))))?;
     let works = exports.iter().map(|(name, _, works)| (name.as_str(), if *works { 1.0 } else { 0.0 }));
     writer.gauges(families::EXPORT_WORKS, works)
+}
+
+fn sources(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let each = |value: fn(&SourceState) -> f64| {
+        snapshot.sources.iter().map(move |(name, state)| (name.as_str(), value(state)))
+    };
+    let heard =
+        |state: &SourceState| state.heard.map_or(0.0, |heard| std::time::Duration::from_millis(heard.0).as_secs_f64());
+    writer.gauges(families::SOURCE_HEARD, each(heard))?;
+    writer.gauges(families::SOURCE_WANTED, each(|state| float(state.wanted)))?;
+    writer.gauges(families::SOURCE_HELD, each(|state| float(state.held)))?;
+    let left_out = |state: &SourceState| float(state.left_out.iter().map(|one| one.count).sum());
+    writer.gauges(families::SOURCE_LEFT_OUT, each(left_out))?;
+    let works = |state: &SourceState| if state.failing.is_none() && state.waiting.is_none() { 1.0 } else { 0.0 };
+    writer.gauges(families::SOURCE_WORKS, each(works))
 }
 
 /// Writes families one after another.

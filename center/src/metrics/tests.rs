@@ -28,6 +28,7 @@ fn snapshot() -> Snapshot {
         totals: tally.read(),
         last_event: 50,
         exports: vec![("archive".to_owned(), 40, true)],
+        sources: vec![("crowdsec".to_owned(), SourceState { held: 3, ..SourceState::default() })],
         files: vec![("center.db", 4096)],
     }
 }
@@ -49,6 +50,8 @@ fn the_page_has_every_family_with_help_and_nothing_else() {
         "enforcer_center_acknowledgements_total{result=\"refused\"} 1",
         "enforcer_center_reached_seconds_count 1",
         "enforcer_center_watching 1.0",
+        "enforcer_center_source_held{source=\"crowdsec\"} 3.0",
+        "enforcer_center_source_works{source=\"crowdsec\"} 1.0",
     ] {
         assert!(page.lines().any(|one| one == line), "no {line} in\n{page}");
     }
@@ -107,7 +110,8 @@ scrape_configs:
     static_configs: [{targets: ['center.bank.example:9443']}]
 ```
 
-Values of labels are closed lists (`state`, `result`, `file`) or names of hosts and exports, so the number of series is bounded by these.
+Values of labels are closed lists (`state`, `result`, `file`) or names of hosts, exports and sources, so the number of series is bounded by
+these.
 Counters begin at 0 when the center starts.
 
 | metric | type | labels | meaning |

@@ -36,7 +36,7 @@ pub use replies::ReplyRow;
 pub use revisions::{Along, Row};
 pub use rollout::RolloutRow;
 pub use snapshot::{SnapshotFile, SnapshotRow};
-pub use tokens::{Enrolment, Role, Token};
+pub use tokens::{Enrolment, Role, Token, is_source};
 pub use trial::TrialRow;
 use writing::Writing;
 

@@ -1,8 +1,8 @@
 //! Who may speak to the center: tokens of people and programs, and the one-time tokens of hosts to be.
 //!
 //! In: digests of secrets. Out: whom a secret belongs to. Never here: the secrets.
-use enforcer_policy::Moment;
 use enforcer_policy::revision::Digest;
+use enforcer_policy::{Moment, SOURCE};
 use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,11 @@ pub struct Token {
     digest: Digest,
 }
 
+/// Whether a name would be taken for that of a source.
+pub fn is_source(name: &str) -> bool {
+    name.trim_start().get(..SOURCE.len()).is_some_and(|start| start.eq_ignore_ascii_case(SOURCE))
+}
+
 impl Token {
     fn counts(&self) -> bool {
         !self.revoked && self.until.is_none_or(|until| until > clock::now())
@@ -74,6 +79,10 @@ pub struct Enrolment {
 impl Store {
     /// Makes a token; the text is shown once.
     pub fn add_token(&mut self, name: &str, role: Role, until: Option<Moment>, who: &str) -> anyhow::Result<String> {
+        anyhow::ensure!(
+            !is_source(name),
+            "{name} would be taken for a source: names of people do not begin with {SOURCE}"
+        );
         let (id, key) = (secret::hex(&secret::random::<4>()?), secret::text()?);
         self.write(|transaction| {
             transaction.execute(

@@ -15,6 +15,7 @@ use enforcer_policy::revision::{Content, Signer};
 
 use crate::cluster::Cluster;
 use crate::stores::desk::{accept, block, by, person, replica};
+use crate::stores::sources::all;
 
 /// Two desks, and what must outlive them.
 fn desks(name: &str) -> ([tempfile::TempDir; 2], [Desk; 2]) {
@@ -42,6 +43,32 @@ fn same(one: &mut Desk, two: &mut Desk) {
     assert_eq!((one.known(), one.decisions_digest()), (two.known(), two.decisions_digest()));
     assert_eq!(one.store().audit(0, 10_000).unwrap(), two.store().audit(0, 10_000).unwrap());
     assert!(one.store().verify_audit().unwrap().is_ok());
+}
+
+#[test]
+fn two_centers_that_ask_one_source_make_one_revision() {
+    let (_folders, [mut one, mut two]) = desks("SOURCES");
+    let again = Duration::from_mins(10);
+    one.take_source("crowdsec", &all(&["192.0.2.1"]), again).unwrap();
+    let late = two.take_source("crowdsec", &all(&["192.0.2.1"]), again).unwrap_err();
+    let DeskError::Failed(error) = late else { panic!("{late}") };
+    assert!(matches!(error.downcast_ref(), Some(StoreError::Overtaken)), "{error:#}");
+    follow(&mut two);
+    let taken = two.take_source("crowdsec", &all(&["192.0.2.1"]), again).unwrap();
+    assert!(!taken.is_news() && taken.held == 1, "{taken:?}");
+    // The first one has heard of something that the second one has not: neither takes it back.
+    one.take_source("crowdsec", &all(&["192.0.2.1", "192.0.2.2"]), again).unwrap();
+    follow(&mut two);
+    assert!(two.tend_sources().is_empty());
+    let taken = two.take_source("crowdsec", &all(&["192.0.2.1", "192.0.2.2"]), again).unwrap();
+    assert!(!taken.is_news() && taken.held == 2, "{taken:?}");
+    // What a person ends over one center, the other one does not bring back.
+    let id = one.content().entries().next().unwrap().decision.id;
+    one.end(id, &by()).unwrap();
+    follow(&mut two);
+    assert!(two.tend_sources().iter().all(|(_, taken)| taken.as_ref().is_ok_and(|taken| !taken.is_news())));
+    same(&mut one, &mut two);
+    assert_eq!((one.known().number, two.content().len()), (3, 1));
 }
 
 #[test]

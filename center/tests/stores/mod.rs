@@ -4,3 +4,4 @@
 pub(crate) mod desk;
 mod proposals;
 mod rollout;
+pub(crate) mod sources;

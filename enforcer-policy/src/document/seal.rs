@@ -88,7 +88,10 @@ fn entry(
     let WrittenDecision { subject: _, scope, action, rate, until, reason, groups } = written;
     let same = |entry: &&Arc<Entry>| {
         let held = &entry.decision;
-        held.note.reason == reason && (held.action, held.rate, held.until) == (action, rate, until)
+        // What a source has decided is a file's own from now on.
+        held.note.source().is_none()
+            && held.note.reason == reason
+            && (held.action, held.rate, held.until) == (action, rate, until)
     };
     let note = known.filter(same).map_or_else(
         || {

@@ -86,6 +86,13 @@ pub struct Note {
     pub created: Moment,
 }
 
+impl Note {
+    /// What stands for it when no person does: a list, a CrowdSec.
+    pub fn source(&self) -> Option<&str> {
+        self.approved_by.strip_prefix(SOURCE)
+    }
+}
+
 /// Who is refused what, where, and until when.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Decision {
@@ -121,6 +128,9 @@ pub struct Allowed {
     /// Why.
     pub note: Arc<Note>,
 }
+
+/// Stands before the name of a source where a person's name would be. No person may be called so.
+pub const SOURCE: &str = "source:";
 
 #[cfg(test)]
 mod tests {

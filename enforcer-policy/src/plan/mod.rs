@@ -151,7 +151,8 @@ impl Plan {
         let shown = self.changes.iter().filter(|step| step.change == change && step.kind == "decision").count();
         if shown < SHOWN {
             let decision = &entry.decision;
-            let detail = format!("{} in {}: {}", decision.action.name(), decision.scope, decision.note.reason);
+            let by = entry.source().map_or_else(String::new, |source| format!(" [{source}]"));
+            let detail = format!("{} in {}: {}{by}", decision.action.name(), decision.scope, decision.note.reason);
             let name = format!("{} {}", decision.subject.kind().name(), decision.subject);
             self.changes.push(Step { change, kind: "decision".to_owned(), name, detail });
         }

@@ -41,6 +41,11 @@ impl Entry {
         Digest::of("enforcer decision v1", &[&bytes])
     }
 
+    /// The source that keeps it; none for what people or files have decided.
+    pub fn source(&self) -> Option<&str> {
+        self.decision.note.source().filter(|_| !self.written)
+    }
+
     /// Whether it is for a host of these groups.
     pub fn is_for(&self, groups: &[String]) -> bool {
         self.groups.is_empty() || self.groups.iter().any(|group| groups.contains(group))

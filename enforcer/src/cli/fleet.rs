@@ -1,13 +1,13 @@
 //! `fleet`: what the center knows of all hosts.
 //!
-//! In: a center, and what is wanted of it. Out: events of hosts, oldest first. Never here: events of this host (`events`), policy.
+//! In: a center, and what is wanted of it. Out: events of hosts, oldest first; how sources of decisions are. Never here: events of this host (`events`), policy.
 use std::fmt::Write as _;
 
 use enforcer_policy::{Event, Moment};
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 
-use super::args::{FleetCommand, FleetEventsArgs, Globals};
+use super::args::{CenterArgs, FleetCommand, FleetEventsArgs, Globals};
 use super::failure::Failure;
 use super::out::Out;
 use super::policy::ask;
@@ -34,7 +34,13 @@ struct Kept {
 
 /// `fleet`.
 pub(super) fn fleet(command: &FleetCommand, _: &Globals, out: &mut Out) -> Result<Exit, Failure> {
-    let FleetCommand::Events(args) = command;
+    match command {
+        FleetCommand::Events(args) => events(args, out),
+        FleetCommand::Sources(center) => sources(center, out),
+    }
+}
+
+fn events(args: &FleetEventsArgs, out: &mut Out) -> Result<Exit, Failure> {
     let answer = ask(&args.center, Method::GET, &path(args), Vec::new())?;
     let page: Page = serde_json::from_slice(&answer).map_err(SyncError::line)?;
     out.report(&page, |page| page.items.iter().map(line).collect::<Vec<_>>().join("\n"))?;
@@ -42,6 +48,59 @@ pub(super) fn fleet(command: &FleetCommand, _: &Globals, out: &mut Out) -> Resul
         out.note(format_args!("there may be more: --after {next}"));
     }
     Ok(if page.items.is_empty() { Exit::Nothing } else { Exit::Done })
+}
+
+/// Sources as the center shows them.
+#[derive(Serialize, Deserialize)]
+struct Sources {
+    items: Vec<Source>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Source {
+    name: String,
+    heard: Option<Moment>,
+    changed: Option<Moment>,
+    wanted: u64,
+    held: u64,
+    left_out: Vec<LeftOut>,
+    failing: Option<Trouble>,
+    waiting: Option<Trouble>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LeftOut {
+    why: String,
+    count: u64,
+    such_as: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Trouble {
+    since: Moment,
+    why: String,
+}
+
+fn sources(center: &CenterArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let answer = ask(center, Method::GET, "/v1/sources", Vec::new())?;
+    let sources: Sources = serde_json::from_slice(&answer).map_err(SyncError::line)?;
+    out.report(&sources, |sources| sources.items.iter().map(Source::lines).collect::<Vec<_>>().join("\n"))?;
+    Ok(if sources.items.is_empty() { Exit::Nothing } else { Exit::Done })
+}
+
+impl Source {
+    fn lines(&self) -> String {
+        let Self { name, heard, changed, wanted, held, left_out, failing, waiting } = self;
+        let when = |moment: &Option<Moment>| moment.map_or_else(|| "never".to_owned(), time);
+        let (heard, changed) = (when(heard), when(changed));
+        let mut lines = vec![format!("{name:<20}  {held:>8} of {wanted:>8}  heard {heard}  changed {changed}")];
+        let left_out = left_out.iter();
+        lines.extend(left_out.map(|one| format!("  left out: {} {}, such as {}", one.count, one.why, one.such_as)));
+        let troubles = [("failing", failing), ("waiting", waiting)];
+        let troubles = troubles.into_iter().filter_map(|(word, trouble)| Some((word, trouble.as_ref()?)));
+        lines.extend(troubles.map(|(word, one)| format!("  {word} since {}: {}", time(one.since), one.why)));
+        lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n")
+    }
 }
 
 fn path(args: &FleetEventsArgs) -> String {
@@ -79,6 +138,18 @@ fn line(kept: &Kept) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_tells_what_it_lacks() {
+        let text = r#"{"items":[{"name":"crowdsec","heard":null,"changed":null,"wanted":3,"held":1,
+            "left_out":[{"why":"decided","count":2,"such_as":"ip 192.0.2.1/32"}],
+            "failing":{"since":0,"why":"no connection\u001b[2J"},"waiting":null}]}"#;
+        let sources: Sources = serde_json::from_str(text).unwrap();
+        let lines = sources.items[0].lines();
+        assert!(lines.contains("1 of        3  heard never"), "{lines}");
+        assert!(lines.contains("left out: 2 decided, such as ip 192.0.2.1/32"), "{lines}");
+        assert!(lines.contains("failing since") && !lines.contains('\u{1b}') && !lines.contains("waiting"), "{lines}");
+    }
 
     #[test]
     fn words_cannot_change_the_question() {

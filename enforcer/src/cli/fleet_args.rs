@@ -192,6 +192,8 @@ pub struct CenterArgs {
 pub enum FleetCommand {
     /// Show events of hosts, oldest first: refusals, findings, health, notices, acts
     Events(FleetEventsArgs),
+    /// Show where the center has decisions from that nobody makes by hand, and how each source is; exit code 3 when there is none
+    Sources(CenterArgs),
 }
 
 /// `fleet events`.
