@@ -56,7 +56,7 @@ fn a_host_refuses_whom_the_last_believable_state_of_a_list_names() {
     feed.publish(&addresses(0..2));
     lab.until("doubted", |state| state["failing"]["why"].as_str().is_some_and(|why| why.contains("shrunk")));
     let (status, answer) = lab.center.ask(&lab.token, "POST", &format!("/sources/{NAME}/accept"), &json!({}));
-    assert_eq!(status, 202, "{answer}");
+    assert_eq!(status, 204, "{answer}");
     eventually(SOON, "a person's word is believed", || passing(&["20.0.0.1", "20.0.0.8"]) == [false, true]);
     lab.until("well again", |state| state["failing"].is_null() && state["held"] == 2);
     let told: Vec<Value> = lab.events("&kind=notice").into_iter().map(|event| event["what"].clone()).collect();

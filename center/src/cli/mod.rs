@@ -22,6 +22,7 @@ use crate::desk::Desk;
 use crate::folder::Folder;
 use crate::log::{self, Log};
 use crate::rules::Rules;
+use crate::sources::lists;
 use crate::store::{Enrolment, Store};
 use crate::{clock, export, serve};
 use args::{AuditCommand, Cli, Command, Format, HostsCommand, TokenCommand};
@@ -84,6 +85,8 @@ fn run(cli: &Cli, folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Resu
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
     let tls = serve::tls(folder)?;
     let (exports, rules) = (export::read(&folder.exports())?, Rules::read(&folder.approvals())?);
+    let lists = lists::read(&folder.lists())?;
+    let followed = lists.iter().map(|list| list.name.clone()).collect();
     let (key, digits) = folder.identity_key()?;
     for class in rules.required() {
         tracing::info!(class = class.name(), "such changes need a second person");
@@ -106,7 +109,8 @@ fn run(cli: &Cli, folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Resu
             () = watch_trials(center.clone()) => {}
             () = watch_rollout(center.clone()) => {}
             never = watch_log(center.clone()) => match never {},
-            never = watch_sources(center.clone(), Vec::new()) => match never {},
+            never = watch_sources(center.clone(), followed) => match never {},
+            () = lists::run(lists, center.clone()) => {}
             () = export::run(exports, folder.events(), center.event_news(), center.exports()) => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 const FIREHOL: &str = "#\n# feed_one\n#\n# ipv4 hash:net ipset\n#\n# Maintainer      : Somebody\n\
     # Entries         : 4 subnets, 65794 unique IPs\n#\n20.0.0.0/16\n20.1.0.1\n20.1.0.8-20.1.0.11\n10.0.0.0/8\n";
 const SPAMHAUS: &str = "{\"cidr\":\"20.0.0.0/16\",\"sblid\":\"SBL1\",\"rir\":\"arin\"}\n\
-    {\"cidr\":\"2a0f:1::/29\",\"sblid\":\"SBL2\",\"rir\":\"ripencc\"}\n\
+    {\"cidr\":\"2a0f::/29\",\"sblid\":\"SBL2\",\"rir\":\"ripencc\"}\n\
     {\"type\":\"metadata\",\"timestamp\":1767225600,\"size\":140,\"records\":2,\"copyright\":\"(c)\"}\n";
 const IPSET: &str = "create bad hash:net family inet hashsize 1024 maxelem 65536\nadd bad 20.0.0.0/16 timeout 60\n\
     add bad 20.9.0.0/16\nadd bad 20.9.1.0/24 nomatch\n";
@@ -29,7 +29,7 @@ fn entries(list: &List) -> Vec<String> {
 fn each_format_shows_itself() {
     for (text, format, networks) in [
         (FIREHOL, Format::Firehol, &["20.0.0.0/16", "20.1.0.1", "20.1.0.8/30", "10.0.0.0/8"][..]),
-        (SPAMHAUS, Format::Spamhaus, &["20.0.0.0/16", "2a0f:1::/29"]),
+        (SPAMHAUS, Format::Spamhaus, &["20.0.0.0/16", "2a0f::/29"]),
         (IPSET, Format::Ipset, &["20.0.0.0/16", "20.9.0.0/16"]),
         (CSV, Format::Csv, &["20.0.0.1", "20.0.0.2"]),
         ("# x\r\n20.0.0.1 ; SBL1\r\n\u{feff}20.0.0.2,spam\r\n", Format::Plain, &["20.0.0.1", "20.0.0.2"]),

@@ -22,7 +22,7 @@ pub struct ValueArgs {
     /// The same, for values that begin with a hyphen or read better named
     #[arg(long = "value", value_name = "VALUE", allow_hyphen_values = true)]
     pub value_option: Option<String>,
-    /// One subject per line, - for standard input; of networks also CSV, FireHOL, ipset save, Spamhaus JSON (docs: LISTS.md)
+    /// One subject per line, - for standard input; of networks also CSV, `ipset save`, JSON and others (docs/LISTS.md)
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
     /// Write every rejected line to PATH, as number and reason
@@ -35,6 +35,7 @@ pub struct ValueArgs {
 
 /// `block`.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct BlockArgs {
     /// What the value is: ip (address or network), device, session, user, apikey or flow
     #[arg(value_parser = word_of::<SubjectKind>(), value_name = "KIND", hide_possible_values = true)]

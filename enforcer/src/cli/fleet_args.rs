@@ -190,6 +190,14 @@ pub struct CenterArgs {
 /// `fleet`.
 #[derive(Subcommand, Clone, Debug)]
 pub enum FleetCommand {
+    /// Believe what a list of the center has become, although it has shrunk, grown or is empty: after a look at it
+    Accept {
+        /// The list's name as `fleet sources` shows it, such as list:drop
+        name: String,
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+    },
     /// Show events of hosts, oldest first: refusals, findings, health, notices, acts
     Events(FleetEventsArgs),
     /// Show where the center has decisions from that nobody makes by hand, and how each source is; exit code 3 when there is none

@@ -80,15 +80,14 @@ impl<R: BufRead> Lines<R> {
                 Entry::Rejected(Reject::NotText.to_string())
             }
             (Ok(line), kind) if kind.is_token() => token(line, self.number == 1),
-            (Ok(line), _) => match self.reader.line(line) {
-                Line::Range(range) => {
-                    let mut networks = range.into_iter();
-                    let first = networks.next();
-                    self.range = Some(networks);
-                    first.map_or(Entry::Empty, |network| Entry::Item(ImportItem::Network(network)))
-                }
-                said => network(&said),
-            },
+            (Ok(line), _) => {
+                let said = self.reader.line(line);
+                let Line::Range(range) = said else { return network(&said) };
+                let mut networks = range.into_iter();
+                let first = networks.next();
+                self.range = Some(networks);
+                first.map_or(Entry::Empty, |network| Entry::Item(ImportItem::Network(network)))
+            }
         }
     }
 

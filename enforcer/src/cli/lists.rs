@@ -50,12 +50,12 @@ struct NotTaken {
 
 fn check(args: &CheckArgs, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     let judge = Lint::new(rules(args, globals)?);
-    let last = args.last.as_deref().map(|path| size(path, args, &judge)).transpose()?;
+    let before = args.last.as_deref().map(|path| size(path, args, &judge)).transpose()?;
     let mut checked = Vec::with_capacity(args.files.len());
     for path in &args.files {
         let (list, linted) = look(path, args, &judge)?;
         let mut one = Checked::of(path, &list, &linted);
-        one.refused = one.refused.or_else(|| beyond(&linted, last, args));
+        one.refused = one.refused.or_else(|| beyond(&linted, before, args));
         checked.push(one);
     }
     let exit = checked.iter().map(Checked::exit).max_by_key(|exit| exit.code()).unwrap_or(Exit::Done);
@@ -96,10 +96,10 @@ fn size(path: &Path, args: &CheckArgs, judge: &Lint) -> Result<Size, Failure> {
 }
 
 /// Why a list of this size is not believed.
-fn beyond(linted: &Linted, last: Option<Size>, args: &CheckArgs) -> Option<String> {
+fn beyond(linted: &Linted, before: Option<Size>, args: &CheckArgs) -> Option<String> {
     // Whoever looks by hand looks once.
     let bounds = Bounds { shrink: args.shrink, grow: args.grow, again: u32::MAX, ..Bounds::default() };
-    Trust::of(last).judge(linted.size(), &bounds).err().map(|doubt| doubt.to_string())
+    Trust::of(before).judge(linted.size(), &bounds).err().map(|doubt| doubt.to_string())
 }
 
 impl Checked {

@@ -125,7 +125,10 @@ mod tests {
         assert_eq!((web.address.as_str(), web.host.as_str()), ("lists.bank.example:443", "lists.bank.example"));
         assert_eq!((web.path.as_str(), web.secure), ("/a/b.json?c=1", true));
         let web = Web::parse("http://[2001:db8::1]:8080", None).unwrap();
-        assert_eq!((web.address.as_str(), web.host.as_str(), web.path.as_str()), ("[2001:db8::1]:8080", "2001:db8::1", "/"));
+        assert_eq!(
+            (web.address.as_str(), web.host.as_str(), web.path.as_str()),
+            ("[2001:db8::1]:8080", "2001:db8::1", "/")
+        );
     }
 
     #[test]

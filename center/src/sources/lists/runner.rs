@@ -47,9 +47,9 @@ pub(super) async fn run(settings: ListSettings, center: Center) {
 async fn known(name: &str, patience: Duration, center: &Center) -> Trust {
     loop {
         let source = name.to_owned();
-        match center.work(move |desk, _| Ok(held(desk, &source))).await {
+        match center.look(move |desk| Ok(held(desk, &source))).await {
             Ok(size) => return Trust::of(size),
-            Err(problem) => tracing::error!(?problem, "a list waits for the desk"),
+            Err(error) => tracing::error!(%error, "a list waits for the desk"),
         }
         tokio::time::sleep(patience).await;
     }
@@ -65,6 +65,8 @@ fn held(desk: &Desk, name: &str) -> Option<Size> {
 impl Follower {
     /// What the list wants now; or why it is not believed.
     async fn round(&mut self, center: &Center) -> anyhow::Result<Wants> {
+        // A person has looked at what it says now, not at what a later reading may say.
+        let is_accepted = center.sources().take_acceptance(&self.settings.name);
         let (list, modified) = self.read().await?;
         let age = modified.map_or(Duration::ZERO, |modified| modified.until(clock::now()));
         let rules = self.rules(center).await?;
@@ -79,8 +81,11 @@ impl Follower {
             return Err(flaw.into());
         }
         let (days, bound) = (age.as_secs() / 86_400, self.settings.stale.as_secs());
-        anyhow::ensure!(age <= self.settings.stale, "its last change is {days} days old, and stale says {bound} s: see whether anybody keeps it");
-        if center.sources().take_acceptance(name) {
+        anyhow::ensure!(
+            age <= self.settings.stale,
+            "its last change is {days} days old, and stale says {bound} s: see whether anybody keeps it"
+        );
+        if is_accepted {
             self.trust.accept(linted.size());
         }
         self.trust.judge(linted.size(), &self.settings.bounds)?;
@@ -111,8 +116,7 @@ impl Follower {
         for table in TABLES {
             table.guard(&mut rules, &tokio::fs::read_to_string(table.file).await.unwrap_or_default());
         }
-        let guarded = center.work(|desk, _| Ok(guarded(desk)?)).await;
-        rules.guarded.extend(guarded.map_err(|problem| anyhow::anyhow!("{}", problem.detail()))?);
+        rules.guarded.extend(center.look(guarded).await?);
         Ok(rules)
     }
 
@@ -138,6 +142,7 @@ fn guarded(desk: &Desk) -> anyhow::Result<Guarded> {
     let allowed = desk.content().base().allow.iter();
     let allowed = allowed.map(|allow| (allow.network, format!("allowlist, as {}", allow.kind.name()).into()));
     let guard = desk.guard()?;
-    let hosts = guard.addresses().map(|(address, whose)| (enforcer_policy::Prefix::host(address), whose.to_owned().into()));
+    let hosts =
+        guard.addresses().map(|(address, whose)| (enforcer_policy::Prefix::host(address), whose.to_owned().into()));
     Ok(allowed.chain(hosts).collect())
 }

@@ -104,7 +104,11 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<ListSettings>> {
 
 fn parse(text: &str) -> anyhow::Result<Vec<ListSettings>> {
     let file: File = toml::from_str(text)?;
-    ensure!(file.list.len() <= MOST_LISTS, "there are {} lists, and at most {MOST_LISTS} are followed", file.list.len());
+    ensure!(
+        file.list.len() <= MOST_LISTS,
+        "there are {} lists, and at most {MOST_LISTS} are followed",
+        file.list.len()
+    );
     let list = |(name, written): (String, Written)| written.understood(&name).with_context(|| format!("list.{name}"));
     file.list.into_iter().map(list).collect()
 }
