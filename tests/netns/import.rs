@@ -42,7 +42,7 @@ fn bad_lines_are_rejected_by_number() {
     assert_eq!(agent.json(&["list"])["total"], 0);
 }
 
-/// Given a FireHOL list with everything that such lists have, and a proxy on the allowlist. When it is checked, then read as a stranger's, and as
+/// Given a `.netset` with everything that such lists have, and a proxy on the allowlist. When it is checked, then read as a stranger's, and as
 /// one's own. Then attackers are refused, and neither the proxy's network nor private networks; an address inside only from one's own list.
 #[test]
 fn a_list_of_others_hits_attackers_only() {

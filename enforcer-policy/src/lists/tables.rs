@@ -1,4 +1,4 @@
-//! What the kernel's tables under `/proc/net` say of this machine: its addresses, and the gateways of its routes.
+//! What the kernel's tables under `/proc/self/net` say of this machine: its addresses, and the gateways of its routes.
 //!
 //! In: the text of a table. Out: addresses, to be guarded. Never here: reading files.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,12 +16,12 @@ pub struct Table {
     whose: &'static str,
 }
 
-/// All of them.
+/// All of them. Not `/proc/net`, which services that see processes only do not have.
 pub const TABLES: &[Table] = &[
-    Table { file: "/proc/net/route", read: gateways4, whose: "gateway of this machine" },
-    Table { file: "/proc/net/ipv6_route", read: gateways6, whose: "gateway of this machine" },
-    Table { file: "/proc/net/fib_trie", read: own4, whose: "address of this machine" },
-    Table { file: "/proc/net/if_inet6", read: own6, whose: "address of this machine" },
+    Table { file: "/proc/self/net/route", read: gateways4, whose: "gateway of this machine" },
+    Table { file: "/proc/self/net/ipv6_route", read: gateways6, whose: "gateway of this machine" },
+    Table { file: "/proc/self/net/fib_trie", read: own4, whose: "address of this machine" },
+    Table { file: "/proc/self/net/if_inet6", read: own6, whose: "address of this machine" },
 ];
 
 impl Table {

@@ -1,6 +1,6 @@
 //! Whom no list may hit on this host.
 //!
-//! In: the configuration, the kernel's tables of routes and addresses under `/proc`, the allowlist of an agent that answers. Out: guarded
+//! In: the configuration, the kernel's tables of routes and addresses, the allowlist of an agent that answers. Out: guarded
 //! networks, each with whose it is. Never here: what is done about them.
 use std::net::IpAddr;
 
