@@ -8,7 +8,8 @@
 //! signing.key     signs revisions                                     ca.pem, ca.key           issues the hosts' certificates
 //! identity.key    digests identities, the same on every host      approvals.toml           which changes need two people
 //! apis.db         what hosts know of APIs, marks of people
-//! snapshot        the latest whole policy: may be missing, then a start takes longer      sources.toml   where decisions come from
+//! sources.toml    where decisions come from                           lists.toml               which lists are followed
+//! snapshot        the latest whole policy: may be missing, then a start takes longer
 //! ```
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -65,6 +66,11 @@ impl Folder {
     /// Where decisions come from that nobody makes by hand; there need not be one.
     pub fn sources(&self) -> PathBuf {
         self.path("sources.toml")
+    }
+
+    /// Which lists are followed; there need not be one.
+    pub fn lists(&self) -> PathBuf {
+        self.path("lists.toml")
     }
 
     /// Which changes need a second person; there need not be one.

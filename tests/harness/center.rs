@@ -190,6 +190,14 @@ impl Center {
         self.restart();
     }
 
+    /// Says which lists it follows, and starts it again.
+    #[track_caller]
+    pub fn follow(&mut self, lists: &str) {
+        fs::write(self.folder.join("state/lists.toml"), lists).expect("a file can be written");
+        self.kill9();
+        self.restart();
+    }
+
     /// Says which changes need a second person, and starts it again.
     #[track_caller]
     pub fn rules(&mut self, rules: &str) {

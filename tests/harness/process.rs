@@ -74,7 +74,7 @@ impl Process {
     }
 
     /// Like [`Self::terminate`], but never panics: for guards. What doesn't obey is killed with the guard.
-    pub(crate) fn put_down(&mut self, patience: Duration) {
+    pub fn put_down(&mut self, patience: Duration) {
         self.signal(Signal::SIGTERM);
         self.wait_quietly(patience);
     }

@@ -42,6 +42,45 @@ fn bad_lines_are_rejected_by_number() {
     assert_eq!(agent.json(&["list"])["total"], 0);
 }
 
+/// Given a `.netset` with everything that such lists have, and a proxy on the allowlist. When it is checked, then read as a stranger's, and as
+/// one's own. Then attackers are refused, and neither the proxy's network nor private networks; an address inside only from one's own list.
+#[test]
+fn a_list_of_others_hits_attackers_only() {
+    let net = Net::new();
+    let agent = Agent::start(&net, "");
+    let tap = Tap::open(&net, &ATTACKER);
+    agent.done(&["allow", "20.7.0.5", "--as", "proxy"]);
+    let file = net.folder().join("level1.netset").display().to_string();
+    let head = "#\n# level1\n# ipv4 hash:net ipset\n# Entries         : 7 subnets, 1 unique IPs\n#\n";
+    let body = "10.0.0.0/8\n192.168.4.4\n20.7.0.0/24\n20.8.0.0/24\n20.9.0.1-20.9.0.2\n127.0.0.1\n0.0.0.0/0\n";
+    fs::write(&file, format!("{head}{body}")).expect("written");
+    let check = agent.cli(&["-o", "json", "lists", "check", &file]);
+    assert_eq!(check.code, Some(3), "{check:#?}");
+    let checked = &check.json()[0];
+    assert_eq!((&checked["format"], &checked["taken"], &checked["removed"]), (&"firehol".into(), &4.into(), &4.into()));
+
+    let output = agent.cli(&["-o", "json", "block", "ip", "--file", &file, "--feed"]);
+    let report = output.json();
+    assert_eq!(
+        (output.code, &report["added"], &report["removed_lines"]),
+        (Some(5), &3.into(), &5.into()),
+        "{report:#}"
+    );
+    assert_eq!(report["flaw"], serde_json::Value::Null, "{report:#}");
+    let reasons = report["first_rejected"].to_string();
+    assert!(reasons.contains("20.7.0.0/24 holds 20.7.0.5: allowlist, as proxy"), "{reasons}");
+    let sources = ["20.8.0.9", "20.9.0.2", "20.7.0.9", "10.1.1.1", "192.168.4.4"];
+    assert_eq!(tap.passing(&sources), [false, false, true, true, true]);
+    let own = agent.cli(&["-o", "json", "block", "ip", "--file", &file]).json();
+    assert_eq!((&own["added"], &own["removed_lines"]), (&1.into(), &4.into()), "{own:#}");
+    assert_eq!(tap.passing(&sources), [false, false, true, true, false]);
+
+    fs::write(&file, format!("{head}20.8.0.0/24\n")).expect("written");
+    let cut = agent.cli(&["lists", "check", &file]);
+    assert_eq!(cut.code, Some(5), "{cut:#?}");
+    assert!(cut.stdout.contains("refused as a whole: it says that it has 7 entries, and 1 were there"), "{cut:#?}");
+}
+
 /// Given a million addresses. When they are read from a file. Then all of them are in force: the kernel holds as many as were
 /// decided, packets from samples of them are dropped, and `why` knows each; after a crash they still are.
 #[test]

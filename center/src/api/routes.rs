@@ -43,7 +43,8 @@ pub(crate) fn router(center: Center) -> Router {
 
 /// What is at every path.
 pub(super) fn described() -> (Router<Center>, Value) {
-    for_hosts(for_apis(for_decisions(for_rollouts(for_proposals(for_policy(for_readers(Api::new()))))))).done()
+    let read = for_apis(for_sources(for_readers(Api::new())));
+    for_hosts(for_decisions(for_rollouts(for_proposals(for_policy(read))))).done()
 }
 
 /// An operation of a person who reads.
@@ -67,6 +68,12 @@ const fn host(id: &'static str, summary: &'static str, asks: &'static [Asks], sa
     Operation { id, summary, who: Who::Host, asks, heeds: &[], says, gives, fails: &[] }
 }
 
+fn for_sources(api: Api) -> Api {
+    let accept = changes("acceptList", "Believe what a list has become", &[], Says::Nothing, Gives::Nothing);
+    api.route("get", "/sources", get(sources::list), reads("sources", "How sources are", &[], Gives::Json("Sources")))
+        .route("post", "/sources/{name}/accept", post(sources::accept), accept.failing(&[404]))
+}
+
 fn for_readers(api: Api) -> Api {
     const WHICH: &[Asks] = &[
         AFTER,
@@ -88,7 +95,6 @@ fn for_readers(api: Api) -> Api {
         .route("get", "/audit", get(audit::list), reads("audit", "The audit log", PAGES, Gives::Json("Numbered")))
         .route("get", "/events", get(events::list), reads("events", "Events of hosts", WHICH, Gives::Json("Events")))
         .route("get", "/exports", get(exports::list), reads("exports", "How exports are", &[], Gives::Json("Exports")))
-        .route("get", "/sources", get(sources::list), reads("sources", "How sources are", &[], Gives::Json("Sources")))
         .route(
             "get",
             "/metrics",

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::Center;
 use super::people::Person;
-use super::problem::{Answer, Problem};
+use super::problem::{Answer, Placed, Problem};
 use crate::desk::{Desk, Taken, Wants};
 use crate::sources::{SourceState, Sources};
 
@@ -35,7 +35,35 @@ pub(super) async fn list(State(center): State<Center>, headers: HeaderMap) -> Re
     Ok(Answer::json(&Page { items: center.sources().all().into_iter().map(shown).collect() }))
 }
 
+/// A person stands for what a list has become: the next reading is believed, whatever its size. It is read at once.
+pub(super) async fn accept(
+    State(center): State<Center>,
+    Placed(name): Placed<String>,
+    headers: HeaderMap,
+) -> Result<Answer, Problem> {
+    let accept = move |desk: &mut Desk, center: &Center| {
+        let person = Person::operator(&headers, desk)?;
+        let is_list = center.sources().all().get(&name).is_some_and(|state| state.list.is_some());
+        if !is_list {
+            return Err(Problem::not_found("no list of this name was read; see GET /v1/sources"));
+        }
+        desk.store().note(&person.name, "list accepted", &name)?;
+        center.sources().accept(&name);
+        Ok(Answer::nothing())
+    };
+    center.work(accept).await
+}
+
 impl Center {
+    /// A look at the desk; or why there is none.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        look: impl Fn(&Desk) -> anyhow::Result<T> + Send + 'static,
+    ) -> anyhow::Result<T> {
+        let seen = self.work(move |desk, _| Ok(look(desk)?)).await;
+        seen.map_err(|problem| anyhow::anyhow!("{}", problem.detail()))
+    }
+
     /// How sources are.
     pub(crate) fn sources(&self) -> Sources {
         self.0.sources.clone()

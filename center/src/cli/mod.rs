@@ -22,6 +22,7 @@ use crate::desk::Desk;
 use crate::folder::Folder;
 use crate::log::{self, Log};
 use crate::rules::Rules;
+use crate::sources::lists;
 use crate::store::{Enrolment, Store};
 use crate::{clock, export, serve, sources};
 use args::{AuditCommand, Cli, Command, Format, HostsCommand, TokenCommand};
@@ -85,7 +86,9 @@ fn run(cli: &Cli, folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Resu
     let tls = serve::tls(folder)?;
     let (exports, rules) = (export::read(&folder.exports())?, Rules::read(&folder.approvals())?);
     let crowdsec = sources::read(&folder.sources())?;
-    let configured = crowdsec.iter().map(|_| sources::crowdsec::NAME.to_owned()).collect();
+    let lists = lists::read(&folder.lists())?;
+    let followed = lists.iter().map(|list| list.name.clone());
+    let configured = crowdsec.iter().map(|_| sources::crowdsec::NAME.to_owned()).chain(followed).collect();
     let (key, digits) = folder.identity_key()?;
     for class in rules.required() {
         tracing::info!(class = class.name(), "such changes need a second person");
@@ -110,6 +113,7 @@ fn run(cli: &Cli, folder: &Folder, listen: std::net::SocketAddr) -> anyhow::Resu
             never = watch_log(center.clone()) => match never {},
             never = watch_sources(center.clone(), configured) => match never {},
             () = sources::crowdsec::run(crowdsec, center.clone()) => {}
+            () = lists::run(lists, center.clone()) => {}
             () = export::run(exports, folder.events(), center.event_news(), center.exports()) => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

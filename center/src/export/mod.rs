@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 
 pub use format::{Format, alert, line};
 pub use settings::{Export, Target, read};
+pub(crate) use sink::connect;
 
 /// How one export is.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]

@@ -59,6 +59,7 @@ families! {
     SOURCE_WANTED = Gauge "source_wanted" ["source"] "Subjects on which a source wants a decision.";
     SOURCE_HELD = Gauge "source_held" ["source"] "Decisions that a source keeps in the policy.";
     SOURCE_LEFT_OUT = Gauge "source_left_out" ["source"] "Wishes of a source that are not carried out: what GET /v1/sources says.";
+    SOURCE_REMOVED = Gauge "source_removed" ["source"] "Entries of a list that name whom no list may hit, when it was read last.";
     SOURCE_WORKS = Gauge "source_works" ["source"] "0 while a source cannot be asked, or its wishes have to wait.";
     PROPOSALS = Gauge "proposals" [] "Changes that wait for a second person.";
     ROLLOUT_STAGE = Gauge "rollout_stage" [] "How many stages of a rollout are out; 0 when none is on.";

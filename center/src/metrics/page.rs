@@ -103,6 +103,8 @@ fn sources(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     writer.gauges(families::SOURCE_HELD, each(|state| float(state.held)))?;
     let left_out = |state: &SourceState| float(state.left_out.iter().map(|one| one.count).sum());
     writer.gauges(families::SOURCE_LEFT_OUT, each(left_out))?;
+    let removed = |state: &SourceState| float(state.list.iter().flat_map(|list| list.removed.values()).sum());
+    writer.gauges(families::SOURCE_REMOVED, each(removed))?;
     let works = |state: &SourceState| if state.failing.is_none() && state.waiting.is_none() { 1.0 } else { 0.0 };
     writer.gauges(families::SOURCE_WORKS, each(works))
 }

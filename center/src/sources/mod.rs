@@ -1,23 +1,26 @@
 //! Sources: where decisions come from that no person makes one by one.
 //!
 //! ```text
-//! sources.toml -> settings -> a task of its own for each source -> what it wants -> Center::take_source -> desk (sources.rs) -> revision
+//! sources.toml, lists.toml -> settings -> a task of its own for each source -> what it wants -> Center::take_source -> desk (sources.rs) -> revision
 //! ```
 //! In: what each source says. Out: how each is ([`Sources`]), and an event when a trouble begins and when it ends. Never here: what becomes of a
 //! wish (`desk/sources.rs`), HTTP of ours (`api/sources.rs`).
 //!
-//! To add a kind: a file beside this one with a task that calls `Center::take_source` with [`crate::desk::Wants`], its settings, its page.
+//! To add a kind: a file or a room beside this one with a task that calls `Center::take_source` with [`crate::desk::Wants`], its settings, its page.
 pub(crate) mod crowdsec;
+pub mod lists;
 mod settings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use enforcer_policy::{Event, EventKind, Moment};
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::clock;
 use crate::desk::Taken;
+use lists::ListShown;
 pub use settings::{CrowdSecSettings, read};
 
 /// What a CrowdSec is told of who asks.
@@ -42,6 +45,8 @@ pub struct SourceState {
     pub failing: Option<Trouble>,
     /// Why its wishes cannot be carried out now.
     pub waiting: Option<Trouble>,
+    /// How it was read last, when it is a list.
+    pub list: Option<ListShown>,
 }
 
 /// Wishes that are left out for one reason.
@@ -66,12 +71,48 @@ pub struct Trouble {
 
 /// All sources by name.
 #[derive(Clone, Default)]
-pub struct Sources(Arc<Mutex<BTreeMap<String, SourceState>>>);
+pub struct Sources {
+    states: Arc<Mutex<BTreeMap<String, SourceState>>>,
+    /// Lists whose change a person has accepted, until they are read.
+    accepted: Arc<watch::Sender<BTreeSet<String>>>,
+}
 
 impl Sources {
     /// How they are.
     pub fn all(&self) -> BTreeMap<String, SourceState> {
         self.lock().clone()
+    }
+
+    /// A list was read, whether it is believed or not.
+    pub(crate) fn describe(&self, name: &str, list: ListShown) {
+        self.lock().entry(name.to_owned()).or_default().list = Some(list);
+    }
+
+    /// A person stands for what a list says now; false when there is no such list.
+    pub(crate) fn accept(&self, name: &str) -> bool {
+        let is_list = self.lock().get(name).is_some_and(|state| state.list.is_some());
+        if is_list {
+            self.accepted.send_modify(|accepted| {
+                accepted.insert(name.to_owned());
+            });
+        }
+        is_list
+    }
+
+    /// Whether a person does, once.
+    pub(crate) fn take_acceptance(&self, name: &str) -> bool {
+        let mut taken = false;
+        self.accepted.send_if_modified(|accepted| {
+            taken = accepted.remove(name);
+            // That it is taken is no news to anybody.
+            false
+        });
+        taken
+    }
+
+    /// To wait for the next acceptance.
+    pub(crate) fn acceptances(&self) -> watch::Receiver<BTreeSet<String>> {
+        self.accepted.subscribe()
     }
 
     /// It has answered.
@@ -119,7 +160,7 @@ impl Sources {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, SourceState>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -138,6 +179,18 @@ fn told(name: &str, what: &str, severity: &str, message: &str) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_of_a_list_is_accepted_once() {
+        let sources = Sources::default();
+        assert!(!sources.accept("list:a"), "nobody knows it");
+        sources.heard("crowdsec");
+        assert!(!sources.accept("crowdsec"), "it is no list");
+        sources.describe("list:a", ListShown::default());
+        let acceptances = sources.acceptances();
+        assert!(sources.accept("list:a") && acceptances.has_changed().unwrap());
+        assert_eq!((sources.take_acceptance("list:a"), sources.take_acceptance("list:a")), (true, false));
+    }
 
     #[test]
     fn a_trouble_is_told_when_it_begins_and_when_it_ends() {

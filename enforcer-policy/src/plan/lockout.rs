@@ -20,6 +20,11 @@ impl Guard {
         self.addresses.push((address, whose.to_owned()));
     }
 
+    /// All of them, and whose they are.
+    pub fn addresses(&self) -> impl Iterator<Item = (Address, &str)> {
+        self.addresses.iter().map(|(address, whose)| (*address, whose.as_str()))
+    }
+
     /// Whom these decisions would cut off, under the allowlist of `content`.
     pub fn hit<'d>(&self, decisions: impl IntoIterator<Item = &'d Decision>, content: &Content) -> Vec<Lockout> {
         let dropped = decisions.into_iter().filter(|decision| decision.action == Action::Drop);

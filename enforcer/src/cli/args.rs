@@ -20,6 +20,7 @@ pub(super) use super::fleet_args::{
     CenterArgs, EnrollArgs, FleetApisArgs, FleetApisCommand, FleetCommand, FleetEventsArgs, PolicyCommand,
     RolloutAction,
 };
+pub(super) use super::lists_args::{CheckArgs, ListsCommand};
 use crate::config::parse_duration;
 
 /// Refuses blocked devices, addresses and connections in the kernel of the host that serves your APIs.
@@ -105,6 +106,9 @@ pub enum Command {
     Requests(EventsArgs),
     /// List decisions
     List(ListArgs),
+    /// Look at lists of addresses before they are used
+    #[command(subcommand)]
+    Lists(ListsCommand),
     /// Write the manual pages
     Man(ManArgs),
     /// Check, plan and apply the policy of a fleet at its center

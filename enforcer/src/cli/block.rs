@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use enforcer_common::{Action, Rate, SubjectKind};
+use enforcer_policy::lists::Format;
 use enforcer_policy::{Scope, parse_flow, parse_prefix, parse_rate};
 
 use super::args::{BlockArgs, Globals, Target, UnblockArgs, ValueArgs};
@@ -21,8 +22,9 @@ pub(super) fn block(args: BlockArgs, globals: &Globals, out: &mut Out) -> Result
     match meaning(args.kind, args.who.clone())? {
         Subjects::Many { .. } if args.dry_run => Err(foresee::no_file()),
         Subjects::One(subject) if args.dry_run => foresee::foresee(request_of(args, subject)?, globals, out),
-        Subjects::Many { file, rejects } => {
-            import::import(&Import { start: start_of_block(args)?, file, rejects }, globals, out)
+        Subjects::Many { file, rejects, format } => {
+            let feed = args.feed;
+            import::import(&Import { start: start_of_block(args)?, file, rejects, format, feed }, globals, out)
         }
         Subjects::One(subject) => {
             let request = Request::Block(request_of(args, subject)?);
@@ -47,7 +49,7 @@ pub(super) fn unblock(args: UnblockArgs, globals: &Globals, out: &mut Out) -> Re
 #[derive(Debug)]
 enum Subjects {
     One(SubjectInput),
-    Many { file: PathBuf, rejects: Option<PathBuf> },
+    Many { file: PathBuf, rejects: Option<PathBuf>, format: Option<Format> },
 }
 
 /// What `unblock` was asked to end.
@@ -58,7 +60,7 @@ enum Ending {
 }
 
 fn meaning(kind: SubjectKind, who: ValueArgs) -> Result<Subjects, Failure> {
-    let ValueArgs { value, value_option, file, rejects } = who;
+    let ValueArgs { value, value_option, file, rejects, format } = who;
     if let Some(value) = value.or(value_option) {
         if rejects.is_some() {
             return Err(wrong("--rejects is for files", "leave it out, or give --file PATH"));
@@ -73,7 +75,7 @@ fn meaning(kind: SubjectKind, who: ValueArgs) -> Result<Subjects, Failure> {
             "give one flow: \"tcp 203.0.113.7:5555 > 192.0.2.1:443\"",
         ));
     }
-    Ok(Subjects::Many { file, rejects })
+    Ok(Subjects::Many { file, rejects, format })
 }
 
 /// The value, looked at once here so that slips need no agent to be seen.
@@ -112,7 +114,7 @@ fn ended(args: UnblockArgs) -> Result<Ending, Failure> {
     };
     Ok(match meaning(kind, who)? {
         Subjects::One(subject) => Ending::By(UnblockBy::Subject { subject, scope }),
-        Subjects::Many { file, rejects } => {
+        Subjects::Many { file, rejects, format } => {
             let start = ImportStart {
                 kind,
                 scope,
@@ -124,7 +126,7 @@ fn ended(args: UnblockArgs) -> Result<Ending, Failure> {
                 wide: false,
                 remove: true,
             };
-            Ending::Import(Import { start, file, rejects })
+            Ending::Import(Import { start, file, rejects, format, feed: false })
         }
     })
 }

@@ -8,6 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, ValueHint};
 use enforcer_common::{Action, AllowKind, SubjectKind};
 use enforcer_policy::DecisionId;
+use enforcer_policy::lists::Format;
 
 use crate::config::parse_duration;
 use crate::wire::{REASON_MAX, Word};
@@ -21,16 +22,20 @@ pub struct ValueArgs {
     /// The same, for values that begin with a hyphen or read better named
     #[arg(long = "value", value_name = "VALUE", allow_hyphen_values = true)]
     pub value_option: Option<String>,
-    /// One subject per line, - for standard input; of networks also CSV with comments
+    /// One subject per line, - for standard input; of networks also CSV, `ipset save`, JSON and others (docs/LISTS.md)
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
     /// Write every rejected line to PATH, as number and reason
     #[arg(long, value_name = "PATH", requires = "file", value_hint = ValueHint::FilePath)]
     pub rejects: Option<PathBuf>,
+    /// How a file of networks is written: csv, firehol, ipset, plain or spamhaus [default: as its first line shows]
+    #[arg(long, value_name = "FORMAT", requires = "file", value_parser = list_format)]
+    pub format: Option<Format>,
 }
 
 /// `block`.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct BlockArgs {
     /// What the value is: ip (address or network), device, session, user, apikey or flow
     #[arg(value_parser = word_of::<SubjectKind>(), value_name = "KIND", hide_possible_values = true)]
@@ -66,6 +71,9 @@ pub struct BlockArgs {
     /// Allow networks wider than IPv4 /8 or IPv6 /16
     #[arg(long)]
     pub wide: bool,
+    /// The file is a stranger's list: take nothing private or reserved from it
+    #[arg(long, requires = "file")]
+    pub feed: bool,
     /// Change nothing; show what it would have hit of what this host served in the last day
     #[arg(long)]
     pub dry_run: bool,
@@ -128,6 +136,12 @@ pub struct AllowArgs {
 pub(super) fn word_of<T: Word + Send + Sync>() -> impl TypedValueParser<Value = T> {
     let words: Vec<&'static str> = T::all().iter().map(|value| value.word()).collect();
     PossibleValuesParser::new(words).try_map(|text| T::from_word(&text).ok_or_else(|| format!("unknown {}", T::WHAT)))
+}
+
+/// The format of a list.
+pub(super) fn list_format(text: &str) -> Result<Format, String> {
+    let names = || Format::ALL.map(Format::name).join(", ");
+    Format::named(text).ok_or_else(|| format!("no such format: write one of {}", names()))
 }
 
 fn target(text: &str) -> Result<Target, String> {

@@ -39,6 +39,7 @@ struct Kept {
 pub(super) fn fleet(command: &FleetCommand, _: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     match command {
         FleetCommand::Apis(args) => fleet_apis(args, out),
+        FleetCommand::Accept { name, center } => accept(name, center, out),
         FleetCommand::Events(args) => events(args, out),
         FleetCommand::Sources(center) => sources(center, out),
     }
@@ -71,6 +72,20 @@ struct Source {
     ignored: BTreeMap<String, u64>,
     failing: Option<Trouble>,
     waiting: Option<Trouble>,
+    list: Option<ListRead>,
+}
+
+/// How a list was read last.
+#[derive(Serialize, Deserialize)]
+struct ListRead {
+    format: String,
+    lines: u64,
+    networks: u64,
+    addresses: u64,
+    folded: u64,
+    rejected: u64,
+    removed: BTreeMap<String, u64>,
+    not_taken: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -93,12 +108,35 @@ fn sources(center: &CenterArgs, out: &mut Out) -> Result<Exit, Failure> {
     Ok(if sources.items.is_empty() { Exit::Nothing } else { Exit::Done })
 }
 
+/// The next reading of a list is believed.
+fn accept(name: &str, center: &CenterArgs, out: &mut Out) -> Result<Exit, Failure> {
+    ask(center, Method::POST, &format!("/v1/sources/{}/accept", escaped(name)), Vec::new())?;
+    out.done(&format!(
+        "{}: it is read now, and believed, whatever its size; enforcer fleet sources shows it",
+        clean(name)
+    ))?;
+    Ok(Exit::Done)
+}
+
+impl ListRead {
+    fn lines(&self) -> Vec<String> {
+        let Self { format, lines, networks, addresses, folded, rejected, removed, not_taken } = self;
+        let mut said = vec![format!(
+            "  {format}, {lines} lines: {networks} networks of {addresses} IPv4 addresses; {folded} folded, {rejected} rejected"
+        )];
+        said.extend(removed.iter().map(|(why, count)| format!("  removed: {count} {why}")));
+        said.extend(not_taken.iter().map(|line| format!("    {line}")));
+        said
+    }
+}
+
 impl Source {
     fn lines(&self) -> String {
-        let Self { name, heard, changed, wanted, held, left_out, ignored, failing, waiting } = self;
+        let Self { name, heard, changed, wanted, held, left_out, ignored, failing, waiting, list } = self;
         let when = |moment: &Option<Moment>| moment.map_or_else(|| "never".to_owned(), time);
         let (heard, changed) = (when(heard), when(changed));
         let mut lines = vec![format!("{name:<20}  {held:>8} of {wanted:>8}  heard {heard}  changed {changed}")];
+        lines.extend(list.iter().flat_map(ListRead::lines));
         let left_out = left_out.iter();
         lines.extend(left_out.map(|one| format!("  left out: {} {}, such as {}", one.count, one.why, one.such_as)));
         lines.extend(ignored.iter().map(|(why, count)| format!("  means nothing here: {count}, {why}")));
@@ -149,10 +187,18 @@ mod tests {
     fn a_source_tells_what_it_lacks() {
         let text = r#"{"items":[{"name":"crowdsec","heard":null,"changed":null,"wanted":3,"held":1,
             "left_out":[{"why":"decided","count":2,"such_as":"ip 192.0.2.1/32"}],"ignored":{"scope":4},
-            "failing":{"since":0,"why":"no connection\u001b[2J"},"waiting":null}]}"#;
+            "failing":{"since":0,"why":"no connection\u001b[2J"},"waiting":null,
+            "list":{"format":"firehol","lines":9,"networks":3,"addresses":257,"folded":1,"rejected":0,"removed":{"special":2},
+            "not_taken":["line 7: 10.0.0.0/8 lies in 10.0.0.0/8: private use"]}}]}"#;
         let sources: Sources = serde_json::from_str(text).unwrap();
         let lines = sources.items[0].lines();
         assert!(lines.contains("1 of        3  heard never"), "{lines}");
+        assert!(
+            lines.contains("firehol, 9 lines: 3 networks of 257 IPv4 addresses")
+                && lines.contains("removed: 2 special"),
+            "{lines}"
+        );
+        assert!(lines.contains("    line 7: 10.0.0.0/8"), "{lines}");
         assert!(lines.contains("left out: 2 decided, such as ip 192.0.2.1/32"), "{lines}");
         assert!(lines.contains("means nothing here: 4, scope"), "{lines}");
         assert!(lines.contains("failing since") && !lines.contains('\u{1b}') && !lines.contains("waiting"), "{lines}");

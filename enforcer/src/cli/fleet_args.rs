@@ -192,6 +192,14 @@ pub struct CenterArgs {
 pub enum FleetCommand {
     /// List every API that is called on any host, with what people said of it; show, export, compare or mark one
     Apis(FleetApisArgs),
+    /// Believe what a list of the center has become, although it has shrunk, grown or is empty: after a look at it
+    Accept {
+        /// The list's name as `fleet sources` shows it, such as list:drop
+        name: String,
+        /// The center.
+        #[command(flatten)]
+        center: CenterArgs,
+    },
     /// Show events of hosts, oldest first: refusals, findings, health, notices, acts
     Events(FleetEventsArgs),
     /// Show sources of decisions, and how each is; exit code 3 when there is none

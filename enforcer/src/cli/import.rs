@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use enforcer_policy::lists::{self, Lint, Rules, Special};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,7 @@ use super::client::Client;
 use super::failure::Failure;
 use super::lines::{Entry, Lines};
 use super::out::Out;
+use super::own;
 use super::table::{clean, grouped, span};
 use crate::wire::{
     Exit, IMPORT_BYTES, IMPORT_ITEMS, ImportItem, ImportProgress, ImportReport, ImportStart, Raw, Request,
@@ -32,6 +34,10 @@ pub(super) struct Import {
     pub(super) file: PathBuf,
     /// Where all rejected lines go.
     pub(super) rejects: Option<PathBuf>,
+    /// How networks are written; none is told by the file itself.
+    pub(super) format: Option<lists::Format>,
+    /// A stranger's list: nothing private or reserved is taken from it.
+    pub(super) feed: bool,
 }
 
 /// What became of a file.
@@ -48,6 +54,10 @@ pub(super) struct Summary {
     report: ImportReport,
     /// Lines rejected here or by the agent.
     rejected_lines: u64,
+    /// Those of them that name whom a list may not hit.
+    removed_lines: u64,
+    /// Why the list as a whole is not to be believed.
+    flaw: Option<String>,
     /// The first of them.
     first_rejected: Vec<RejectedLine>,
     /// From the first byte read to the last decision in force.
@@ -65,20 +75,35 @@ struct RejectedLine {
 pub(super) fn import(import: &Import, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     let (from, length) = open(&import.file)?;
     let rejects = import.rejects.as_deref().map(Rejects::create).transpose()?;
-    let client = Client::open(globals)?;
+    let mut client = Client::open(globals)?;
+    let lint = lint(import, globals, &mut client)?;
     let bar = bar(out, length);
-    let lines = Lines::new(from, import.start.kind);
-    let mut work = Work { client, lines, bar, rejects, summary: Summary::default(), began: Instant::now() };
+    let lines = Lines::new(from, import.start.kind, import.format);
+    let mut work = Work { client, lines, lint, bar, rejects, summary: Summary::default(), began: Instant::now() };
     work.run(import)?;
     let (summary, removing) = (work.summary, import.start.remove);
     out.report(&summary, |summary| text(summary, removing, import.rejects.as_deref()))?;
-    Ok(if summary.rejected_lines > 0 { Exit::Refused } else { Exit::Done })
+    Ok(if summary.rejected_lines > 0 || summary.flaw.is_some() { Exit::Refused } else { Exit::Done })
+}
+
+/// Whom the list may not hit: nothing is looked at where decisions end, or subjects are tokens.
+fn lint(import: &Import, globals: &Globals, client: &mut Client) -> Result<Option<Lint>, Failure> {
+    if import.start.remove || import.start.kind.is_token() {
+        return Ok(None);
+    }
+    let special = if import.feed { Special::All } else { Special::Wide };
+    // How wide a network may be is the agent's to say.
+    let mut rules = Rules { special, widest_v4: 0, widest_v6: 0, ..Rules::default() };
+    own::guard(&mut rules, &super::local::load(globals).unwrap_or_default());
+    own::guard_allowed(&mut rules, client)?;
+    Ok(Some(Lint::new(rules)))
 }
 
 /// An import under way.
 struct Work<R> {
     client: Client,
     lines: Lines<R>,
+    lint: Option<Lint>,
     bar: ProgressBar,
     rejects: Option<Rejects>,
     summary: Summary,
@@ -99,6 +124,7 @@ impl<R: BufRead> Work<R> {
         self.bar.finish_and_clear();
         result?;
         self.summary.lines = self.lines.number;
+        self.summary.flaw = self.lines.flaw().map(|flaw| flaw.to_string());
         self.summary.seconds = self.began.elapsed().as_secs_f64();
         self.rejects.take().map_or(Ok(()), Rejects::finish)
     }
@@ -130,15 +156,29 @@ impl<R: BufRead> Work<R> {
             match self.lines.next().map_err(|source| Failure::file("read", file, source))? {
                 None => break,
                 Some(Entry::Empty) => self.summary.empty += 1,
-                Some(Entry::Item(item)) => chunk.push(item, self.lines.number),
+                Some(Entry::Item(item)) => self.take(item, &mut chunk)?,
                 Some(Entry::Cleared(item)) => {
                     self.summary.host_bits_cleared += 1;
-                    chunk.push(item, self.lines.number);
+                    self.take(item, &mut chunk)?;
                 }
                 Some(Entry::Rejected(reason)) => self.reject(self.lines.number, reason)?,
             }
         }
         Ok(chunk)
+    }
+
+    /// Adds an item, unless no list may hit it.
+    fn take(&mut self, item: ImportItem, chunk: &mut Chunk) -> Result<(), Failure> {
+        let why = match (&self.lint, &item) {
+            (Some(lint), ImportItem::Network(network)) => lint.removes(*network).map(|why| format!("{network} {why}")),
+            (None, _) | (Some(_), ImportItem::Token(_)) => None,
+        };
+        let Some(why) = why else {
+            chunk.push(item, self.lines.number);
+            return Ok(());
+        };
+        self.summary.removed_lines += 1;
+        self.reject(self.lines.number, why)
     }
 
     /// Takes the answer to the chunk whose items came from these lines.
@@ -254,6 +294,13 @@ fn text(summary: &Summary, removing: bool, rejects: Option<&Path>) -> String {
             grouped(summary.host_bits_cleared)
         ));
     }
+    if summary.removed_lines > 0 {
+        lines.push(format!(
+            "  {} of the rejected lines name whom no list may hit (enforcer lists check says who that is)",
+            grouped(summary.removed_lines)
+        ));
+    }
+    lines.extend(summary.flaw.iter().map(|flaw| format!("  beware: {flaw}")));
     lines.extend(summary.first_rejected.iter().map(|line| format!("  line {}: {}", line.line, clean(&line.reason))));
     lines.extend(unshown(summary, rejects));
     lines.join("\n")
@@ -289,6 +336,8 @@ mod tests {
                 ..ImportReport::default()
             },
             rejected_lines: 88,
+            removed_lines: 1,
+            flaw: None,
             first_rejected: first_rejected.to_vec(),
             seconds: 0.48,
         };

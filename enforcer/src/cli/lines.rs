@@ -1,12 +1,12 @@
 //! A file of subjects, line by line.
 //!
 //! In: bytes. Out: items with their line numbers, or why a line was rejected. Memory holds one line at a time, and a line
-//! without end is cut and rejected. Never here: the agent.
+//! without end is cut and rejected. Never here: the agent, how lists of networks are written (the policy's `lists` room).
 use std::io::{self, BufRead, Read as _};
 
 use enforcer_common::SubjectKind;
 use enforcer_common::limits::TOKEN;
-use enforcer_policy::lists::{Line, parse_line};
+use enforcer_policy::lists::{Flaw, Format, Line, LongLine, Networks, Reader, Reject};
 
 use crate::wire::{ImportItem, Raw};
 
@@ -31,6 +31,9 @@ pub(super) enum Entry {
 pub(super) struct Lines<R> {
     from: R,
     kind: SubjectKind,
+    reader: Reader,
+    /// What is left of a line that named a range.
+    range: Option<Networks>,
     line: Vec<u8>,
     /// Lines read so far.
     pub(super) number: u64,
@@ -39,13 +42,17 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    /// Lines of subjects of one kind.
-    pub(super) fn new(from: R, kind: SubjectKind) -> Self {
-        Self { from, kind, line: Vec::with_capacity(LINE), number: 0, bytes: 0 }
+    /// Lines of subjects of one kind; networks in a format, or in the one that shows itself.
+    pub(super) fn new(from: R, kind: SubjectKind, format: Option<Format>) -> Self {
+        let (reader, line) = (Reader::new(format), Vec::with_capacity(LINE));
+        Self { from, kind, reader, range: None, line, number: 0, bytes: 0 }
     }
 
-    /// The next line; `None` at the end.
+    /// The next line, or the next network of a range; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<Entry>> {
+        if let Some(network) = self.range.as_mut().and_then(Iterator::next) {
+            return Ok(Some(Entry::Item(ImportItem::Network(network))));
+        }
         self.line.clear();
         let read = self.from.by_ref().take(LINE as u64).read_until(b'\n', &mut self.line)?;
         if read == 0 {
@@ -55,16 +62,32 @@ impl<R: BufRead> Lines<R> {
         self.bytes += read as u64;
         if read == LINE && self.line.last() != Some(&b'\n') {
             self.skip_line()?;
-            return Ok(Some(Entry::Rejected(format!("longer than {LINE} bytes"))));
+            self.reader.unreadable();
+            return Ok(Some(Entry::Rejected(LongLine(LINE).to_string())));
         }
         Ok(Some(self.entry()))
     }
 
-    fn entry(&self) -> Entry {
+    /// Why the list as a whole is not to be believed, after its last line.
+    pub(super) fn flaw(&self) -> Option<Flaw> {
+        self.reader.flaw().filter(|_| !self.kind.is_token())
+    }
+
+    fn entry(&mut self) -> Entry {
         match (std::str::from_utf8(&self.line), self.kind) {
-            (Err(_), _) => Entry::Rejected("not UTF-8".to_owned()),
+            (Err(_), _) => {
+                self.reader.unreadable();
+                Entry::Rejected(Reject::NotText.to_string())
+            }
             (Ok(line), kind) if kind.is_token() => token(line, self.number == 1),
-            (Ok(line), _) => network(line),
+            (Ok(line), _) => {
+                let said = self.reader.line(line);
+                let Line::Range(range) = said else { return network(&said) };
+                let mut networks = range.into_iter();
+                let first = networks.next();
+                self.range = Some(networks);
+                first.map_or(Entry::Empty, |network| Entry::Item(ImportItem::Network(network)))
+            }
         }
     }
 
@@ -83,12 +106,15 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-fn network(line: &str) -> Entry {
-    match parse_line(line) {
-        Line::Cleared(prefix) => Entry::Cleared(ImportItem::Network(prefix)),
-        Line::Empty => Entry::Empty,
+fn network(said: &Line) -> Entry {
+    match said {
+        Line::Cleared(prefix) => Entry::Cleared(ImportItem::Network(*prefix)),
+        Line::Empty | Line::Range(_) => Entry::Empty,
+        Line::Except(prefix) => Entry::Rejected(format!(
+            "{prefix} is an exception (nomatch), and what it is excepted from is blocked: enforcer allow {prefix}, or leave the wider network out"
+        )),
         Line::Rejected(why) => Entry::Rejected(why.to_string()),
-        Line::Subject(prefix) => Entry::Item(ImportItem::Network(prefix)),
+        Line::Subject(prefix) => Entry::Item(ImportItem::Network(*prefix)),
     }
 }
 
@@ -109,7 +135,7 @@ mod tests {
     use super::*;
 
     fn all(text: &[u8], kind: SubjectKind) -> Vec<Entry> {
-        let mut lines = Lines::new(text, kind);
+        let mut lines = Lines::new(text, kind, None);
         let entries = std::iter::from_fn(|| lines.next().unwrap()).collect();
         assert_eq!(lines.bytes, text.len() as u64);
         entries
@@ -124,6 +150,17 @@ mod tests {
         }
         let long = "x".repeat(TOKEN + 1);
         assert!(matches!(all(long.as_bytes(), SubjectKind::Device).as_slice(), [Entry::Rejected(_)]));
+    }
+
+    #[test]
+    fn a_range_is_several_items_of_one_line() {
+        let mut lines = Lines::new(&b"20.0.0.1-20.0.0.3\n20.0.0.9\n"[..], SubjectKind::Ip, None);
+        let mut found = Vec::new();
+        while let Some(entry) = lines.next().unwrap() {
+            found.push((lines.number, entry));
+        }
+        let item = |text| Entry::Item(ImportItem::Network(enforcer_policy::parse_prefix(text).unwrap()));
+        assert_eq!(found, [(1, item("20.0.0.1")), (1, item("20.0.0.2/31")), (2, item("20.0.0.9"))]);
     }
 
     #[test]

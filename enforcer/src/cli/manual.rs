@@ -142,7 +142,7 @@ const fn meaning(exit: Exit) -> &'static str {
 }
 
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Decide", &["block", "unblock", "list", "allow", "bypass"]),
+    ("Decide", &["block", "unblock", "list", "lists", "allow", "bypass"]),
     (
         "Look",
         &["status", "why", "events", "requests", "top", "apis", "findings", "filters", "replay", "report", "drill"],
@@ -192,7 +192,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "A list of a million addresses; lines that cannot be read are reported by number",
         &[
             "enforcer block ip --file list.txt --for 1d --rejects rejected.txt",
-            "curl -fsS https://lists.example/bad.txt | enforcer block ip --file -",
+            "curl -fsS https://lists.example/bad.txt | enforcer block ip --file - --feed",
+            "enforcer lists check bad.netset --last yesterday.netset",
         ],
     ),
     (
@@ -258,9 +259,14 @@ With --dry-run nothing is decided: the agent shows how many requests, devices, s
 day (since its start, at most) the decision would have hit on this host, of what was served, and warns when one address \
 hides many devices. A figure is exact, or says how far off it may be (19 times in 20); what no request carried is unknown.
 
-In a file of networks each line holds an address or a network, alone or as the first CSV column; #, ; and // begin a \
-comment. In a file of tokens each line is one value; empty lines and lines that begin with # are left out. Lines that \
+In a file of networks each line holds an address, a network or a range, alone or as the first CSV column, or in the \
+column that the header names; #, ; and // begin a comment. FireHOL's files, `ipset save` and Spamhaus' JSON are read as \
+they are. In a file of tokens each line is one value; empty lines and lines that begin with # are left out. Lines that \
 cannot be read are reported by number, the others are blocked, and the exit code is 5.
+
+Lines are rejected, too, that hold or lie in what no list may hit: the allowlist, this host's addresses and gateways, \
+loopback, multicast and other networks that nobody can have; and private networks wider than /24 (IPv6: /48). With \
+--feed, for lists of strangers, no private address is taken at all. One such network is blocked by naming it alone.
 
 Examples:
   enforcer block ip 2001:db8::/48 --for 1d12h

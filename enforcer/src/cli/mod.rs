@@ -31,9 +31,12 @@ pub(crate) mod golden;
 mod import;
 mod lines;
 mod list;
+mod lists;
+mod lists_args;
 mod local;
 mod manual;
 mod out;
+mod own;
 mod policy;
 mod proposals;
 mod replay;
@@ -113,6 +116,7 @@ fn dispatch(cli: Cli, out: &mut Out) -> Result<Exit, Failure> {
         Command::Report(args) => report::report(&args, &globals, out),
         Command::Requests(args) => requests::requests(&args, &globals, out),
         Command::List(args) => list::list(args, &globals, out),
+        Command::Lists(command) => lists::lists(&command, &globals, out),
         Command::Man(args) => manual::man(&args, out),
         Command::Policy(command) => policy::policy(&command, &globals, out),
         Command::Reload => switch::reload(&globals, out),

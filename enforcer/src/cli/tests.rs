@@ -245,6 +245,7 @@ fn a_file_goes_in_chunks_and_rejected_lines_are_named() {
     let mut chunks = Vec::new();
     #[expect(clippy::wildcard_enum_match_arm, reason = "what else may come is one thing")]
     let (_dir, path) = agent(move |request| match request {
+        Request::Allowlist => vec![Reply::Allowlist(Vec::new())],
         Request::Import(start) => {
             assert_eq!((start.kind, start.action), (SubjectKind::Ip, Action::Drop));
             Vec::new()

@@ -1,4 +1,4 @@
-//! A connection to a receiver: TCP, or TLS with one trusted authority.
+//! A connection to a receiver, or to a publisher of lists: TCP, or TLS with trusted authorities.
 //!
 //! In: host and port, the authority's certificate. Out: bytes both ways. Never here: what they mean. A receiver that takes no byte
 //! for [`SILENT`] is taken for dead, and one that is gone is noticed without writing.
@@ -16,12 +16,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 /// Bytes both ways.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// Connects.
-pub(super) async fn connect(address: &str, host: &str, authority: Option<&str>) -> anyhow::Result<Box<dyn Stream>> {
+pub(crate) async fn connect(address: &str, host: &str, authority: Option<&str>) -> anyhow::Result<Box<dyn Stream>> {
     let dialled = tokio::time::timeout(CONNECT, TcpStream::connect(address)).await;
     let stream = dialled.with_context(|| format!("{address} does not answer"))?;
     let stream = stream.with_context(|| format!("connecting to {address}"))?;
@@ -38,9 +38,10 @@ pub(super) async fn connect(address: &str, host: &str, authority: Option<&str>) 
 
 fn trusting(authority: &str) -> anyhow::Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(authority.as_bytes()) {
-        roots.add(certificate.context("the authority is no certificate")?)?;
-    }
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authority.as_bytes()).collect();
+    // Of a system's authorities one may be too odd for us; the others count.
+    roots.add_parsable_certificates(certificates.context("the authority is no certificate")?);
+    anyhow::ensure!(!roots.is_empty(), "the authority is no certificate");
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
     Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::format::Format;
 use super::settings::Target;
 use crate::store::KeptEvent;
+pub(crate) use connection::connect;
 use crowdsec::CrowdSecSink;
 use file::FileSink;
 use hec::HecSink;

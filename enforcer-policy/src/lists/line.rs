@@ -1,11 +1,13 @@
-//! Lists of addresses and networks, one per line, as the world writes them.
+//! One line of a plain list.
 //!
-//! In: one line. Out: the network on it, nothing, or why not. Never here: files, counts, progress (that is the command line's).
+//! In: one line. Out: the network on it, nothing, or why not. Never here: what lines before it said (`reader.rs`), files, counts.
 //!
 //! A line is an address or a network, alone or as the first comma-separated column, quoted or not. `#`, `;` and `//` open a
 //! comment at the start of a line or after white space. Carriage returns and a byte order mark are ignored.
 use enforcer_common::Prefix;
 
+use super::range::Range;
+use super::whole::LongLine;
 use crate::PrefixError;
 use crate::text::{Network, network};
 
@@ -16,6 +18,10 @@ pub enum Line {
     Cleared(Prefix),
     /// Nothing: white space or a comment.
     Empty,
+    /// Not this network, though a wider one is listed. Only `ipset save` says so.
+    Except(Prefix),
+    /// All addresses from one to another.
+    Range(Range),
     /// Something that cannot be read.
     Rejected(Reject),
     /// This address or network.
@@ -26,11 +32,34 @@ pub enum Line {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Reject {
     /// The first column is empty.
-    #[error("the first column is empty: the address belongs there")]
+    #[error("the column of addresses is empty: the address belongs there")]
     EmptyColumn,
-    /// The first column is no network.
+    /// No line of `ipset save`.
+    #[error("not a line of `ipset save`: write add NAME NETWORK")]
+    Ipset,
+    /// A set of more than addresses.
+    #[error(
+        "this set holds more than addresses (ports, interfaces, other sets): save one of the type hash:ip or hash:net"
+    )]
+    IpsetType,
+    /// No JSON, or not of the kind that is read.
+    #[error("not a JSON record: each line is to be one object such as {{\"cidr\": \"203.0.113.0/24\"}}")]
+    Json,
+    /// Past the bound of a line.
+    #[error(transparent)]
+    Long(#[from] LongLine),
+    /// A record of something else.
+    #[error("a record without cidr: only lists of networks are read, not those of autonomous systems")]
+    NoCidr,
+    /// Bytes that are no text.
+    #[error("not UTF-8")]
+    NotText,
+    /// The column is no network.
     #[error(transparent)]
     Prefix(#[from] PrefixError),
+    /// A row with fewer columns than the header has before the addresses.
+    #[error("the row ends before the column of addresses: give it as many columns as the header has")]
+    ShortRow,
     /// Text after the address that is neither column nor comment.
     #[error("text after the address: put # before a comment, or a comma before another column")]
     Trailing,
@@ -60,6 +89,21 @@ impl From<Network> for Line {
     }
 }
 
+/// Reads what stands where an address belongs: an address, a network, or a range of addresses.
+pub(super) fn word(text: &str) -> Line {
+    match network(text) {
+        Ok(found) => found.into(),
+        Err(error) => Range::parse(text).map_or_else(|| Line::Rejected(error.into()), Line::Range),
+    }
+}
+
+/// What a line says without its comment, when it is a range.
+pub(super) fn range(line: &str) -> Option<Range> {
+    let marks = ["#", " ;", "\t;", " //", "\t//"];
+    let end = marks.iter().filter_map(|mark| line.find(mark)).min().unwrap_or(line.len());
+    Range::parse(line.get(..end)?)
+}
+
 /// The first column without its quotes, white space and comments.
 fn column(line: &str) -> Result<Option<&str>, Reject> {
     let line = line.trim_ascii();
@@ -79,11 +123,11 @@ fn column(line: &str) -> Result<Option<&str>, Reject> {
     }
 }
 
-fn opens_comment(text: &str) -> bool {
+pub(super) fn opens_comment(text: &str) -> bool {
     text.starts_with(['#', ';']) || text.starts_with("//")
 }
 
-const BYTE_ORDER_MARK: char = '\u{feff}';
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 #[cfg(test)]
 mod tests {
