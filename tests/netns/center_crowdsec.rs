@@ -148,7 +148,7 @@ fn a_finding_can_bring_its_own_ban() {
     lab.export("ban = \"10m\"\n");
     lab.try_passwords();
     lab.answers("anybody", None);
-    let listed = lab.crowdsec.cscli(&["decisions", "list", "-o", "json"]);
+    let listed = lab.crowdsec.cscli(&["decisions", "list", "-a", "-o", "json"]);
     let listed: Value = serde_json::from_str(&listed).expect("JSON");
     let bans = listed.as_array().into_iter().flatten().filter_map(|alert| alert["decisions"].as_array()).flatten();
     let bans: Vec<&Value> = bans.collect();
