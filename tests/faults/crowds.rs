@@ -28,7 +28,8 @@ pub(crate) const FAULTS: &[Fault] = &[
         "the agent is killed for want of memory (cgroup) while it reads a long list",
         out_of_memory,
     ),
-    Fault::new("half-requests", "50,000 connections with half a request each", half_requests),
+    // What is left open fills the server's room for connections for a minute.
+    Fault::new("half-requests", "50,000 connections with half a request each", half_requests).afresh(),
     Fault::new("slow-follower", "who follows events does not read for a while", slow_follower)
         .with("[limits]\nevents_per_second = 1_000_000\n"),
 ];

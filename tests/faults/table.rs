@@ -32,6 +32,8 @@ pub(crate) struct Fault {
     pub(crate) central: bool,
     /// Whether the state folder is a disk of its own.
     pub(crate) disk: bool,
+    /// Whether each round has a host of its own, because one leaves behind what would be the next one's.
+    pub(crate) afresh: bool,
     /// Which sums apply: packets, enforcement, events, state, journal.
     pub(crate) sums: [bool; 5],
 }
@@ -43,12 +45,18 @@ impl Fault {
         what: &'static str,
         inject: fn(&mut Ground, &Traffic, usize) -> Fate,
     ) -> Self {
-        Self { name, what, inject, config: "", central: false, disk: false, sums: [true; 5] }
+        Self { name, what, inject, config: "", central: false, disk: false, afresh: false, sums: [true; 5] }
     }
 
     /// With this in the agent's configuration.
     pub(crate) const fn with(mut self, config: &'static str) -> Self {
         self.config = config;
+        self
+    }
+
+    /// With a host of its own for each round.
+    pub(crate) const fn afresh(mut self) -> Self {
+        self.afresh = true;
         self
     }
 
@@ -101,6 +109,7 @@ impl Row {
         };
         let mut ground = None;
         for nth in 0..times {
+            ground.take_if(|_| fault.afresh);
             let done = catch_unwind(AssertUnwindSafe(|| {
                 ground.get_or_insert_with(|| Ground::new(&fault)).round(&fault, nth, Pace::default())
             }));

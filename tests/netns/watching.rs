@@ -148,13 +148,8 @@ impl Drop for OnDrop<'_> {
 fn filled_in(query: &Query) -> String {
     let (job, instance) =
         if query.place.starts_with("center.json") { ("enforcer-center", CENTER) } else { ("enforcer", INSTANCE) };
-    let variables = [
-        ("$__rate_interval", "10s"),
-        ("$__range", "1m"),
-        ("$job", job),
-        ("$instance", instance),
-        ("$service", "pay"),
-    ];
+    let variables =
+        [("$__rate_interval", "10s"), ("$__range", "1m"), ("$job", job), ("$instance", instance), ("$service", "pay")];
     let text = query.expression.clone();
     let filled = variables.iter().fold(text, |text, (name, value)| text.replace(name, value));
     assert!(!filled.contains('$'), "a variable that the test does not know: {filled}");
