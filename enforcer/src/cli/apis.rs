@@ -18,14 +18,24 @@ use crate::wire::{ApiLine, ApiOwner, ApiReport, ApiService, ApisPart, ApisReport
 /// `apis`.
 pub(super) fn apis(args: ApisArgs, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     let ApisArgs { service, command } = args;
-    // A specification that cannot be read needs no agent.
-    let spec = if let Some(ApisCommand::Drift { spec }) = &command { Some(read_spec(spec)?) } else { None };
-    let (inventory, owners) = asked(service.as_deref(), globals)?;
     match command {
-        None => list(&inventory, &owners, out),
-        Some(ApisCommand::Show { method, template }) => show(&inventory, &owners, (&method, &template), out),
-        Some(ApisCommand::Export { openapi: _ }) => export(&inventory, &owners, out),
-        Some(ApisCommand::Drift { .. }) => compare(&inventory, &spec.unwrap_or_default(), out),
+        None => asked(service.as_deref(), globals).and_then(|(inventory, owners)| list(&inventory, &owners, out)),
+        Some(command) => look(&command, || asked(service.as_deref(), globals), out),
+    }
+}
+
+/// A look at an inventory, wherever it comes from. A specification that cannot be read needs none.
+pub(super) fn look(
+    command: &ApisCommand,
+    asked: impl FnOnce() -> Result<(Inventory, Owners), Failure>,
+    out: &mut Out,
+) -> Result<Exit, Failure> {
+    let spec = if let ApisCommand::Drift { spec } = command { Some(read_spec(spec)?) } else { None };
+    let (inventory, owners) = asked()?;
+    match command {
+        ApisCommand::Show { method, template } => show(&inventory, &owners, (method, template), out),
+        ApisCommand::Export { openapi: _ } => export(&inventory, &owners, out),
+        ApisCommand::Drift { .. } => compare(&inventory, &spec.unwrap_or_default(), out),
     }
 }
 
@@ -68,7 +78,7 @@ fn of(owners: &Owners, service: &str) -> Vec<ApiOwner> {
     owners.get(service).cloned().unwrap_or_default()
 }
 
-pub(super) fn show(
+fn show(
     inventory: &Inventory,
     owners: &Owners,
     (method, template): (&str, &str),
@@ -100,7 +110,7 @@ pub(super) fn wanted<'i>(
     Ok(Some(endpoint))
 }
 
-pub(super) fn export(inventory: &Inventory, owners: &Owners, out: &mut Out) -> Result<Exit, Failure> {
+fn export(inventory: &Inventory, owners: &Owners, out: &mut Out) -> Result<Exit, Failure> {
     let service = only_service(inventory)?;
     let mut document = openapi(service, &inventory.list(Some(service)));
     // Who answers is of this host, so it is no part of what is learned from calls.
@@ -114,7 +124,7 @@ pub(super) fn export(inventory: &Inventory, owners: &Owners, out: &mut Out) -> R
     Ok(Exit::Done)
 }
 
-pub(super) fn compare(inventory: &Inventory, spec: &Spec, out: &mut Out) -> Result<Exit, Failure> {
+fn compare(inventory: &Inventory, spec: &Spec, out: &mut Out) -> Result<Exit, Failure> {
     let service = only_service(inventory)?;
     let endpoints = inventory.list(Some(service));
     let differences: Vec<Drift> = drift(&endpoints, spec);
@@ -142,7 +152,7 @@ fn several<'n>(names: impl Iterator<Item = &'n str>) -> Failure {
     Failure::Usage { message, hint: "name one with --service" }
 }
 
-pub(super) fn read_spec(path: &Path) -> Result<Spec, Failure> {
+fn read_spec(path: &Path) -> Result<Spec, Failure> {
     let mut text = String::new();
     let read = if path == Path::new("-") {
         std::io::stdin().read_to_string(&mut text).map(drop)

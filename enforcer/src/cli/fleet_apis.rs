@@ -69,16 +69,11 @@ struct Marked {
 /// `fleet apis`.
 pub(super) fn fleet_apis(args: &FleetApisArgs, out: &mut Out) -> Result<Exit, Failure> {
     let (center, service) = (&args.center, args.service.as_deref());
-    let nobody = apis::Owners::new();
     match &args.command {
         None => list(center, service, out),
-        Some(FleetApisCommand::Show { method, template }) => {
-            apis::show(&inventory(center, service)?, &nobody, (method, template), out)
-        }
-        Some(FleetApisCommand::Export { openapi: _ }) => apis::export(&inventory(center, service)?, &nobody, out),
-        Some(FleetApisCommand::Drift { spec }) => {
-            let spec = apis::read_spec(spec)?;
-            apis::compare(&inventory(center, service)?, &spec, out)
+        // Who answers is known on each host only.
+        Some(FleetApisCommand::Look(command)) => {
+            apis::look(command, || Ok((inventory(center, service)?, apis::Owners::new())), out)
         }
         Some(FleetApisCommand::Mark { mark, method, template, comment }) => {
             let known = inventory(center, service)?;

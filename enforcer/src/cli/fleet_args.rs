@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
+use super::find_args::ApisCommand;
 use crate::config::parse_duration;
 
 /// `enroll`.
@@ -223,25 +224,9 @@ pub struct FleetApisArgs {
 /// What to do with the APIs of a fleet.
 #[derive(Subcommand, Clone, Debug)]
 pub enum FleetApisCommand {
-    /// Show all that is known of one endpoint
-    Show {
-        /// The method
-        method: String,
-        /// The path; {anything} stands for a parameter
-        template: String,
-    },
-    /// Write a specification of what was seen
-    Export {
-        /// As OpenAPI 3.1, JSON
-        #[arg(long, required = true)]
-        openapi: bool,
-    },
-    /// Compare with a specification: OpenAPI 3.0 or 3.1, YAML or JSON; exit code 3 when they differ
-    Drift {
-        /// The specification; - for standard input
-        #[arg(value_hint = ValueHint::FilePath)]
-        spec: PathBuf,
-    },
+    /// As of one host.
+    #[command(flatten)]
+    Look(ApisCommand),
     /// Say of an endpoint that it was reviewed, that its risk is accepted, or that it is unwanted; none takes that back
     Mark {
         /// reviewed, accepted, unwanted or none
