@@ -259,7 +259,7 @@ impl Lab {
     }
 
     fn alerts(&self) -> Vec<Value> {
-        let listed = self.crowdsec.cscli(&["alerts", "list", "-o", "json"]);
+        let listed = self.crowdsec.cscli(&["alerts", "list", "-a", "-o", "json"]);
         let listed: Value = serde_json::from_str(&listed).unwrap_or_default();
         listed.as_array().cloned().unwrap_or_default()
     }
