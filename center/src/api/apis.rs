@@ -20,8 +20,8 @@ use crate::desk::Desk;
 use crate::serve::Peer;
 use crate::store::{ApiStore, KnownApis, Mark};
 
-/// What an inventory is called on the line.
-pub(super) const KIND: &str = "application/vnd.enforcer.inventory";
+/// What an inventory is on the line.
+pub(super) const KIND: &str = "application/octet-stream";
 /// Bytes of a comment.
 const COMMENT: usize = 512;
 
