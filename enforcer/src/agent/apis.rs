@@ -8,13 +8,12 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use enforcer_insight::classes::Sensitive;
 use enforcer_insight::inventory::{FORM, Inventory};
 
 use super::core::Core;
-use super::{Shared, clock};
+use super::{SAVED, Shared, clock, until_saved_again};
 use crate::exchanges::{Exchange, call_of};
 use crate::metrics::ApiCounts;
 use crate::sync::{Learned, keep_secret};
@@ -22,8 +21,6 @@ use crate::wire::{ApisPart, Exit, Reply, Trouble};
 
 /// What the file begins with. An older form is put aside.
 const MARK: &[u8; 8] = FORM;
-/// Between two savings.
-const PERIOD: Duration = Duration::from_mins(1);
 /// Bytes of one part on the socket.
 const PART: usize = 1 << 20;
 /// Longest file that is read: several times of what the limits allow.
@@ -161,12 +158,14 @@ impl Learned for Shared {
 
 /// Writes it now and then, until dropped.
 pub(super) async fn keep_apis(core: Shared) {
+    let mut pause = SAVED;
     loop {
-        tokio::time::sleep(PERIOD).await;
+        tokio::time::sleep(std::mem::replace(&mut pause, SAVED)).await;
         let Some((path, bytes)) = core.lock().apis_to_keep() else { continue };
         // A disk may take its time; requests are answered meanwhile.
         let kept = tokio::task::spawn_blocking(move || keep(&path, &bytes)).await;
         if let Ok(kept) = kept {
+            pause = until_saved_again(&kept);
             core.lock().apis_kept(kept);
         }
     }

@@ -41,6 +41,7 @@ mod why;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use std::{fs, io};
 
 use anyhow::Context as _;
@@ -84,4 +85,13 @@ fn put_aside(path: &Path, error: &io::Error, what: &str) {
     tracing::warn!(%error, aside = %aside.display(), "{what}");
     // Without it, the next save writes over it.
     let _ = fs::rename(path, &aside);
+}
+
+/// Between two savings of what an agent has learned.
+const SAVED: Duration = Duration::from_mins(1);
+/// After one that failed, which is told until it succeeds: a disk that was full may have room again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+const fn until_saved_again<E>(kept: &Result<(), E>) -> Duration {
+    if kept.is_ok() { SAVED } else { AGAIN }
 }

@@ -5,19 +5,16 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use enforcer_insight::findings::{Finding, FindingId};
 use enforcer_policy::DecisionId;
 use serde::{Deserialize, Serialize};
 
-use super::super::Shared;
 use super::super::core::Core;
+use super::super::{SAVED, Shared, until_saved_again};
 use super::Watch;
 use crate::sync::{SyncError, keep_secret};
 
-/// Between two savings.
-const PERIOD: Duration = Duration::from_mins(1);
 /// Longest file that is read: several times of what all findings take.
 const LONGEST: u64 = 256 << 20;
 
@@ -84,8 +81,9 @@ impl Core {
 
 /// Writes them now and then, until dropped.
 pub(in crate::agent) async fn keep_findings(core: Shared) {
+    let mut pause = SAVED;
     loop {
-        tokio::time::sleep(PERIOD).await;
+        tokio::time::sleep(std::mem::replace(&mut pause, SAVED)).await;
         let (path, text) = {
             let mut core = core.lock();
             (path(&core.config.agent.state_dir), core.watch.take_news())
@@ -94,6 +92,7 @@ pub(in crate::agent) async fn keep_findings(core: Shared) {
         // A disk may take its time; requests are answered meanwhile.
         let kept = tokio::task::spawn_blocking(move || keep_secret(&path, &text)).await;
         if let Ok(kept) = kept {
+            pause = until_saved_again(&kept);
             core.lock().findings_kept(kept);
         }
     }
