@@ -25,3 +25,4 @@ pub mod store;
 
 mod api;
 mod metrics;
+mod settings;

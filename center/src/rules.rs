@@ -8,15 +8,16 @@
 //! wait_hours = 24        # a proposal that nobody has approved by then is over
 //! ```
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use enforcer_common::{Action, Prefix};
 use enforcer_policy::document::Base;
 use enforcer_policy::revision::{Content, Delta, Entry};
 use serde::{Deserialize, Serialize};
+
+use crate::settings;
 
 /// A kind of change that may need a second person.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -88,11 +89,7 @@ impl Default for Rules {
 impl Rules {
     /// Of a file; without it, one person is enough for everything.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        if !path.exists() {
-            return Ok(Self::default());
-        }
-        let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        Self::parse(&text).with_context(|| format!("in {}", path.display()))
+        settings::read(path, Self::parse)
     }
 
     /// Of its text.

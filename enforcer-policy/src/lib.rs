@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod compile;
+mod duration;
 mod event;
 mod ledger;
 mod model;
@@ -24,6 +25,7 @@ pub mod revision;
 pub mod serial;
 
 pub use compile::{Clock, Desired, Observed, diff, put, put_allow, remove, remove_allow};
+pub use duration::{DurationError, format_duration, parse_duration};
 pub use enforcer_common::{Action, Address, AllowKind, FlowKey, Prefix, Rate, SubjectKind};
 pub use event::{Event, EventKind, TEXT};
 pub use ledger::{Blocked, Change, Counts, Filter, Ledger, Order, Page, Refusal};

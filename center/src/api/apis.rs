@@ -22,7 +22,7 @@ use crate::store::{ApiStore, KnownApis, Mark};
 
 /// What an inventory is on the line.
 pub(super) const KIND: &str = "application/octet-stream";
-/// Bytes of a comment.
+/// Letters of a comment (`maxLength` in `schemas.json`).
 const COMMENT: usize = 512;
 
 /// What all hosts know, made one.
@@ -144,6 +144,12 @@ impl Center {
         Ok(fleet)
     }
 
+    /// The same, for whoever may read.
+    async fn fleet_for(&self, headers: HeaderMap) -> Result<Arc<Fleet>, Problem> {
+        self.work(move |desk, _| Person::of(&headers, desk)).await?;
+        self.fleet_of_apis().await
+    }
+
     /// What all hosts know is something else now.
     fn told_of_apis(&self) {
         let mut fleet = lock(&self.0.fleet);
@@ -202,8 +208,7 @@ pub(super) async fn inventory(
     Asked(which): Asked<Which>,
     headers: HeaderMap,
 ) -> Result<Answer, Problem> {
-    center.work(move |desk, _| Person::of(&headers, desk)).await?;
-    let fleet = center.fleet_of_apis().await?;
+    let fleet = center.fleet_for(headers).await?;
     let packed = match &which.service {
         None => fleet.inventory.pack(),
         Some(service) => fleet.inventory.only(service).pack(),
@@ -217,8 +222,7 @@ pub(super) async fn list(
     Asked(which): Asked<Which>,
     headers: HeaderMap,
 ) -> Result<Answer, Problem> {
-    center.work(move |desk, _| Person::of(&headers, desk)).await?;
-    let fleet = center.fleet_of_apis().await?;
+    let fleet = center.fleet_for(headers).await?;
     let marks = center.with_apis(|store| Ok(store.marks()?)).await?;
     let wanted = |mark: &Mark| which.service.as_ref().is_none_or(|service| *service == mark.service);
     let key = |mark: Mark| ((mark.service.clone(), mark.method.clone(), mark.path.clone()), mark);
@@ -256,8 +260,8 @@ pub(super) async fn mark(
     Sent(bytes): Sent,
 ) -> Result<Answer, Problem> {
     let asked: Marked = body(&bytes)?;
-    if asked.comment.len() > COMMENT {
-        return Err(Problem::bad("the comment is too long", "say it in 512 bytes"));
+    if asked.comment.chars().count() > COMMENT {
+        return Err(Problem::bad("the comment is too long", "say it in 512 letters"));
     }
     let person = center.work(move |desk, _| Person::operator(&headers, desk)).await?;
     let fleet = center.fleet_of_apis().await?;
@@ -267,8 +271,10 @@ pub(super) async fn mark(
         Word::None => Ok(store.unmark(&mark.service, &mark.method, &mark.path)?),
         Word::Accepted | Word::Reviewed | Word::Unwanted => Ok(store.mark(&mark)?),
     });
-    if !kept.await? && word != Word::None {
-        return Err(Problem::conflict("there are 100,000 marks", "take some off first"));
+    match (kept.await?, word) {
+        (true, _) => {}
+        (false, Word::None) => return Err(Problem::not_found("no mark stands there")),
+        (false, _) => return Err(Problem::conflict("there are 100,000 marks", "take some off first")),
     }
     let detail = format!("{} {} of {}: {} ({})", told.method, told.path, told.service, told.mark, told.comment);
     let note = move |desk: &mut Desk, _: &Center| Ok(desk.store().note(&person.name, "marked", &detail)?);

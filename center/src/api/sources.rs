@@ -43,12 +43,11 @@ pub(super) async fn accept(
 ) -> Result<Answer, Problem> {
     let accept = move |desk: &mut Desk, center: &Center| {
         let person = Person::operator(&headers, desk)?;
-        let is_list = center.sources().all().get(&name).is_some_and(|state| state.list.is_some());
-        if !is_list {
+        if !center.0.sources.is_list(&name) {
             return Err(Problem::not_found("no list of this name was read; see GET /v1/sources"));
         }
         desk.store().note(&person.name, "list accepted", &name)?;
-        center.sources().accept(&name);
+        center.0.sources.accept(&name);
         Ok(Answer::nothing())
     };
     center.work(accept).await

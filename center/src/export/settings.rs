@@ -37,6 +37,7 @@ use enforcer_policy::EventKind;
 use serde::Deserialize;
 
 use super::Format;
+use crate::settings;
 
 /// Where events go, and how.
 #[derive(Clone, Debug)]
@@ -146,12 +147,7 @@ enum To {
 
 /// Reads the file; none when it is not there.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Export>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-    };
-    parse(&text).with_context(|| format!("{}", path.display()))
+    settings::read(path, parse)
 }
 
 fn parse(text: &str) -> anyhow::Result<Vec<Export>> {
@@ -184,20 +180,11 @@ impl Written {
 
     fn hec(&self) -> anyhow::Result<Hec> {
         let url = self.url.as_deref().context("url is missing, such as https://splunk.bank.example:8088")?;
-        let (secure, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
-            (Some(rest), _) => (true, rest),
-            (_, Some(rest)) => (false, rest),
-            (None, None) => bail!("{url} begins with neither https:// nor http://"),
-        };
         let authority = self.authority()?;
-        if secure != authority.is_some() {
-            bail!("https needs authority, the file of the certificate to trust, and http can have none");
-        }
-        let address = with_port(rest.trim_end_matches('/'))?;
+        let address = settings::address(url, authority.is_some())?;
+        let address = with_port(address.trim_end_matches('/'))?;
         let host = host_of(&address).to_owned();
-        let token = self.token_file.as_ref().context("token_file is missing")?;
-        let text = fs::read_to_string(token).with_context(|| format!("reading {}", token.display()))?;
-        let token = text.trim().to_owned();
+        let token = settings::secret(self.token_file.as_ref().context("token_file is missing")?)?;
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             bail!("the token file holds no token");
         }
@@ -206,18 +193,10 @@ impl Written {
 
     fn crowdsec(&self) -> anyhow::Result<CrowdSecTarget> {
         let url = self.url.as_deref().context("url is missing, such as http://10.0.0.9:8080")?;
-        let secure = url.starts_with("https://");
-        if !secure && !url.starts_with("http://") {
-            bail!("{url} begins with neither https:// nor http://");
-        }
-        if secure != self.authority.is_some() {
-            bail!("https needs authority, the file of the certificate to trust, and http can have none");
-        }
+        settings::address(url, self.authority.is_some())?;
         let place = Place::new(url, self.authority.as_deref(), crate::sources::AGENT)?;
         let machine = self.machine.clone().context("machine is missing: cscli machines add")?;
-        let path = self.password_file.as_ref().context("password_file is missing")?;
-        let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        let password = text.trim().to_owned();
+        let password = settings::secret(self.password_file.as_ref().context("password_file is missing")?)?;
         if password.is_empty() {
             bail!("the password file holds no password");
         }

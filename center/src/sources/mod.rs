@@ -23,7 +23,7 @@ use crate::desk::Taken;
 use lists::ListShown;
 pub use settings::{CrowdSecSettings, read};
 
-/// What a CrowdSec is told of who asks.
+/// What servers are told of who asks; a CrowdSec wants the v.
 pub(crate) const AGENT: &str = concat!("enforcer-center/v", env!("CARGO_PKG_VERSION"));
 
 /// How one source is.
@@ -88,15 +88,16 @@ impl Sources {
         self.lock().entry(name.to_owned()).or_default().list = Some(list);
     }
 
-    /// A person stands for what a list says now; false when there is no such list.
-    pub(crate) fn accept(&self, name: &str) -> bool {
-        let is_list = self.lock().get(name).is_some_and(|state| state.list.is_some());
-        if is_list {
-            self.accepted.send_modify(|accepted| {
-                accepted.insert(name.to_owned());
-            });
-        }
-        is_list
+    /// Whether it is a list that was read.
+    pub(crate) fn is_list(&self, name: &str) -> bool {
+        self.lock().get(name).is_some_and(|state| state.list.is_some())
+    }
+
+    /// A person stands for what a list says now.
+    pub(crate) fn accept(&self, list: &str) {
+        self.accepted.send_modify(|accepted| {
+            accepted.insert(list.to_owned());
+        });
     }
 
     /// Whether a person does, once.
@@ -183,12 +184,13 @@ mod tests {
     #[test]
     fn a_change_of_a_list_is_accepted_once() {
         let sources = Sources::default();
-        assert!(!sources.accept("list:a"), "nobody knows it");
+        assert!(!sources.is_list("list:a"), "nobody knows it");
         sources.heard("crowdsec");
-        assert!(!sources.accept("crowdsec"), "it is no list");
+        assert!(!sources.is_list("crowdsec"), "it is none");
         sources.describe("list:a", ListShown::default());
         let acceptances = sources.acceptances();
-        assert!(sources.accept("list:a") && acceptances.has_changed().unwrap());
+        sources.accept("list:a");
+        assert!(sources.is_list("list:a") && acceptances.has_changed().unwrap());
         assert_eq!((sources.take_acceptance("list:a"), sources.take_acceptance("list:a")), (true, false));
     }
 

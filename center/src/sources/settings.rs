@@ -10,12 +10,13 @@
 //! most = 200000                                  # decisions that are taken from it
 //! groups = ["edge"]                              # none: on all hosts
 //! ```
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
+
+use crate::settings;
 
 /// A CrowdSec local API.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,12 +57,7 @@ struct Written {
 
 /// Reads the file; none when it is not there, or names none.
 pub fn read(path: &Path) -> anyhow::Result<Option<CrowdSecSettings>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-    };
-    parse(&text).with_context(|| format!("{}", path.display()))
+    settings::read(path, parse)
 }
 
 fn parse(text: &str) -> anyhow::Result<Option<CrowdSecSettings>> {
@@ -71,18 +67,12 @@ fn parse(text: &str) -> anyhow::Result<Option<CrowdSecSettings>> {
 
 impl Written {
     fn understood(self) -> anyhow::Result<CrowdSecSettings> {
-        let Self { url, key_file, authority, interval_seconds, most, mut groups } = self;
-        let secure = url.starts_with("https://");
-        ensure!(secure || url.starts_with("http://"), "{url} begins with neither https:// nor http://");
-        ensure!(
-            secure == authority.is_some(),
-            "https needs authority, the file of the certificate to trust, and http can have none"
-        );
+        let Self { url, key_file, authority, interval_seconds, most, groups } = self;
+        settings::address(&url, authority.is_some())?;
         ensure!((1..=3600).contains(&interval_seconds), "interval_seconds is 1 to 3600, not {interval_seconds}");
         ensure!((1..=MOST).contains(&most), "most is 1 to {MOST}, not {most}");
-        groups.sort();
-        groups.dedup();
-        Ok(CrowdSecSettings { url, key_file, authority, interval: Duration::from_secs(interval_seconds), most, groups })
+        let (interval, groups) = (Duration::from_secs(interval_seconds), settings::groups(groups));
+        Ok(CrowdSecSettings { url, key_file, authority, interval, most, groups })
     }
 }
 

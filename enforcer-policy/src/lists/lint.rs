@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use enforcer_common::{Address, Prefix};
+use serde::Serialize;
 
 use super::change::Size;
 use super::index::{Index, Touch};
@@ -191,6 +192,25 @@ impl Lint {
     }
 }
 
+/// A line that is not taken, for whoever has to mend the list.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct NotTaken {
+    /// Which.
+    pub line: u64,
+    /// What it names, when it could be read.
+    pub network: Option<String>,
+    /// Why.
+    pub why: String,
+}
+
+impl fmt::Display for NotTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: ", self.line)?;
+        self.network.iter().try_for_each(|network| write!(f, "{network} "))?;
+        f.write_str(&self.why)
+    }
+}
+
 /// An entry that was removed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Removed {
@@ -225,6 +245,20 @@ impl Linted {
     /// How large it is.
     pub const fn size(&self) -> Size {
         Size { networks: self.networks.len() as u64, addresses: self.addresses }
+    }
+
+    /// The first lines that could not be read or were removed, in order.
+    pub fn not_taken(&self, list: &List) -> Vec<NotTaken> {
+        let rejected = list.first_rejected.iter();
+        let rejected = rejected.map(|(line, why)| NotTaken { line: *line, network: None, why: why.to_string() });
+        let removed = self.first_removed.iter().map(|one| NotTaken {
+            line: one.line,
+            network: Some(one.network.to_string()),
+            why: one.why.to_string(),
+        });
+        let mut not_taken: Vec<NotTaken> = rejected.chain(removed).collect();
+        not_taken.sort_by_key(|one| one.line);
+        not_taken
     }
 
     fn remove(&mut self, removed: Removed) {

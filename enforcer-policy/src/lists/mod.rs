@@ -23,7 +23,7 @@ mod whole;
 
 pub use change::{Bounds, Doubt, Size, Trust};
 pub use line::{Line, Reject, parse_line};
-pub use lint::{Lint, Linted, Removal, Removed, Rules};
+pub use lint::{Lint, Linted, NotTaken, Removal, Removed, Rules};
 pub use range::{Networks, Range};
 pub use reader::{Flaw, Format, Reader};
 pub use special::Special;

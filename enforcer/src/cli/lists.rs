@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use enforcer_policy::lists::{Bounds, Limits, Lint, Linted, List, Rules, Size, Special, Trust, read};
+use enforcer_policy::lists::{Bounds, Limits, Lint, Linted, List, NotTaken, Rules, Size, Special, Trust, read};
 use serde::Serialize;
 
 use super::args::{CheckArgs, Globals, ListsCommand};
@@ -39,13 +39,6 @@ struct Checked {
     refused: Option<String>,
     /// The first lines that are not taken.
     not_taken: Vec<NotTaken>,
-}
-
-#[derive(Clone, Serialize, PartialEq, Eq, Debug)]
-struct NotTaken {
-    line: u64,
-    network: Option<String>,
-    why: String,
 }
 
 fn check(args: &CheckArgs, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
@@ -104,12 +97,6 @@ fn beyond(linted: &Linted, before: Option<Size>, args: &CheckArgs) -> Option<Str
 
 impl Checked {
     fn of(path: &Path, list: &List, linted: &Linted) -> Self {
-        let rejected = list.first_rejected.iter().map(|(line, why)| (*line, None, why.to_string()));
-        let removed = linted.first_removed.iter();
-        let removed = removed.map(|one| (one.line, Some(one.network.to_string()), one.why.to_string()));
-        let mut not_taken: Vec<NotTaken> =
-            rejected.chain(removed).map(|(line, network, why)| NotTaken { line, network, why }).collect();
-        not_taken.sort_by_key(|one| one.line);
         Self {
             file: path.display().to_string(),
             format: list.format.name(),
@@ -122,7 +109,7 @@ impl Checked {
             removed: linted.removed.values().sum(),
             rejected: list.rejected,
             refused: linted.flaw.map(|flaw| flaw.to_string()),
-            not_taken,
+            not_taken: linted.not_taken(list),
         }
     }
 
@@ -178,10 +165,7 @@ fn text(checked: &[Checked], show: usize, colour: bool) -> String {
 /// What is not taken of one list.
 fn told(one: &Checked, show: usize) -> String {
     let mut lines: Vec<String> = one.refused.iter().map(|why| format!("refused as a whole: {}", clean(why))).collect();
-    lines.extend(one.not_taken.iter().take(show).map(|not| {
-        let network = not.network.as_ref().map(|network| format!("{network} ")).unwrap_or_default();
-        format!("  line {}: {network}{}", not.line, clean(&not.why))
-    }));
+    lines.extend(one.not_taken.iter().take(show).map(|not| format!("  {}", clean(&not.to_string()))));
     let more = (one.removed + one.rejected).saturating_sub(one.not_taken.len().min(show) as u64);
     if more > 0 {
         lines.push(format!("  and {} more", grouped(more)));

@@ -7,7 +7,6 @@
 mod central;
 mod compile;
 mod crowdsec;
-mod duration;
 mod filters;
 mod identity;
 mod modules;
@@ -24,12 +23,12 @@ use std::time::Duration;
 use enforcer_common::{AllowKind, Prefix, SubjectKind, Take};
 use enforcer_policy::Template;
 use enforcer_policy::reading as reader;
+pub use enforcer_policy::{DurationError, format_duration, parse_duration};
 use toml::de::DeTable;
 
 pub use central::LeftOut;
 pub use compile::{Compiled, SERVICES_PER_SIDE, Scene, compile};
 pub use crowdsec::CrowdSec;
-pub use duration::{DurationError, format_duration, parse_duration};
 pub use filters::Filters;
 pub use modules::ModuleFile;
 pub use notice::{HOLE, NoticeText, NoticeType};

@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 
 use super::place::{Mark, Reading, Web};
 use crate::export::connect;
+use crate::sources::AGENT;
 
 /// Asks for a list, unless it is the one of this mark.
 pub(super) async fn get(web: &Web, known: &Mark, most: usize) -> anyhow::Result<Reading> {
@@ -90,7 +91,6 @@ fn shortened(text: &str) -> String {
     text.chars().take(200).collect()
 }
 
-const AGENT: &str = concat!("enforcer-center/", env!("CARGO_PKG_VERSION"));
 /// The authorities of Debian's ca-certificates.
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Bytes of a header that is sent back.

@@ -21,16 +21,16 @@
 //! again = 3                              # readings after which a greater change is believed
 //! ```
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use enforcer_policy::Action;
 use enforcer_policy::lists::{Bounds, Format, Rules};
+use enforcer_policy::{Action, parse_duration};
 use serde::Deserialize;
 
 use super::place::{Place, Web};
+use crate::settings;
 
 /// A list that is followed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,12 +94,7 @@ struct Written {
 
 /// Reads the file; none when it is not there.
 pub fn read(path: &Path) -> anyhow::Result<Vec<ListSettings>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-    };
-    parse(&text).with_context(|| format!("{}", path.display()))
+    settings::read(path, parse)
 }
 
 fn parse(text: &str) -> anyhow::Result<Vec<ListSettings>> {
@@ -136,9 +131,6 @@ impl Written {
             let value = within(value.map(u64::from), u64::from(usual), u64::from(most), key)?;
             u8::try_from(value).with_context(|| key.to_owned())
         };
-        let mut groups = self.groups;
-        groups.sort();
-        groups.dedup();
         Ok(ListSettings {
             name: format!("list:{name}"),
             place,
@@ -147,7 +139,7 @@ impl Written {
             lasts,
             stale,
             action,
-            groups,
+            groups: settings::groups(self.groups),
             most: within(self.most, 200_000, MOST_NETWORKS, "most")?,
             most_addresses: within(self.most_addresses, rules.most_addresses, 1 << 32, "most_addresses")?,
             widest_v4: length(self.widest_v4, rules.widest_v4, 32, "widest_v4")?,
@@ -191,22 +183,17 @@ fn action(word: Option<&str>) -> anyhow::Result<Action> {
     }
 }
 
-/// `30s`, `15m`, `2h`, `7d`.
 fn duration(text: Option<&str>, usual: Duration, key: &str) -> anyhow::Result<Duration> {
     let Some(text) = text else { return Ok(usual) };
-    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
-    let read = units.into_iter().find_map(|(unit, seconds)| {
-        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
-        number.checked_mul(seconds).filter(|seconds| (1..=LONGEST).contains(seconds)).map(Duration::from_secs)
-    });
-    read.with_context(|| format!("{key} is a time of up to a year such as 30m, 12h or 7d, not {text:?}"))
+    let read = parse_duration(text).with_context(|| key.to_owned())?;
+    ensure!(read <= LONGEST, "{key} is at most a year, not {text}");
+    Ok(read)
 }
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 const SOONEST: Duration = Duration::from_secs(1);
-/// Seconds.
-const LONGEST: u64 = 366 * 86_400;
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 const MOST_LISTS: usize = 64;
 /// Half of what a center may hold.
 const MOST_NETWORKS: u64 = enforcer_policy::revision::MOST_DECISIONS as u64 / 2;

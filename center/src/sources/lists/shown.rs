@@ -30,11 +30,6 @@ pub struct ListShown {
 impl ListShown {
     /// Of a list, and what was left of it.
     pub(super) fn of(list: &List, linted: &Linted) -> Self {
-        let rejected = list.first_rejected.iter().map(|(line, why)| (*line, format!("line {line}: {why}")));
-        let removed = linted.first_removed.iter();
-        let removed = removed.map(|one| (one.line, format!("line {}: {} {}", one.line, one.network, one.why)));
-        let mut not_taken: Vec<(u64, String)> = rejected.chain(removed).collect();
-        not_taken.sort_by_key(|(line, _)| *line);
         Self {
             format: list.format.name().to_owned(),
             lines: list.lines,
@@ -43,7 +38,7 @@ impl ListShown {
             folded: linted.duplicates + linted.inside,
             rejected: list.rejected,
             removed: linted.removed.clone(),
-            not_taken: not_taken.into_iter().take(SHOWN).map(|(_, text)| text).collect(),
+            not_taken: linted.not_taken(list).iter().take(SHOWN).map(ToString::to_string).collect(),
         }
     }
 }
