@@ -5,7 +5,7 @@
 
 use std::{fs, process::Command, time::Instant};
 
-use enforcer_tests::{ATTACKER, CLIENT, eventually, tcx_programs, without_links};
+use enforcer_tests::{ATTACKER, CLIENT, classifiers, eventually, without_links};
 
 use crate::{
     ground::{Ground, PATIENCE},
@@ -78,7 +78,7 @@ fn unmounted(ground: &mut Ground, traffic: &Traffic, _nth: usize) -> Fate {
     let from = Instant::now();
     ground.agent.unmount_bpf();
     let hangs = |ground: &Ground| {
-        let tcx = [&CLIENT, &ATTACKER].into_iter().map(|link| tcx_programs(&ground.net.host, link.interface).len());
+        let tcx = [&CLIENT, &ATTACKER].into_iter().map(|link| classifiers(&ground.net.host, link.interface).len());
         crate::sums::packet_programs(ground).len() == 2 && tcx.sum::<usize>() == 4
     };
     // A link whose pin is gone goes off a moment later.

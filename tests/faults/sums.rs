@@ -13,7 +13,7 @@ use std::{
 use aya::maps::{Array, HashMap, MapData};
 use enforcer::store::Journal;
 use enforcer_common::{Bucket4, FlowKey, IdentityKey, Reason, Rule};
-use enforcer_tests::{ATTACKER, CLIENT, Link, Outcome, tcx_programs, xdp_programs};
+use enforcer_tests::{ATTACKER, CLIENT, Link, Outcome, classifiers, xdp_programs};
 use serde_json::Value;
 
 use crate::{
@@ -361,7 +361,7 @@ impl Ground {
     }
 
     fn hanging(&self, link: &Link) -> Vec<u32> {
-        [xdp_programs(&self.net.host, link.interface), tcx_programs(&self.net.host, link.interface)].concat()
+        [xdp_programs(&self.net.host, link.interface), classifiers(&self.net.host, link.interface)].concat()
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     player::{Finish, Played},
     reply::Reply,
     segments::{Ends, Numbers, Twist, frames},
+    wait::patient,
 };
 
 /// Where frames go.
@@ -119,7 +120,7 @@ impl Connection {
         if self.finish.is_some() || now < self.again_at {
             return;
         }
-        if now.saturating_duration_since(self.started) > PATIENCE {
+        if now.saturating_duration_since(self.started) > patient(PATIENCE) {
             self.finish = Some(Finish::TimedOut);
             self.hang_up(wire);
             return;

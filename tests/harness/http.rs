@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{namespace::Namespace, tcp};
+use crate::{namespace::Namespace, tcp, wait::patient};
 
 /// What can go wrong with a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -134,7 +134,7 @@ pub struct Client {
 impl Client {
     /// Connects from a namespace.
     pub fn connect(space: &Namespace, to: SocketAddr) -> Result<Self, Failure> {
-        space.inside(|| Self::connect_here(None, to, PATIENCE))
+        space.inside(|| Self::connect_here(None, to, patient(PATIENCE)))
     }
 
     /// Connects from a namespace, with one of the addresses lent to it.

@@ -61,7 +61,7 @@ pub use dashboards::{Query, dashboards, queries, shipped};
 pub use flat::{Slack, Thirds, median};
 pub use frames::{Flags, Frame, FrameBuilder};
 pub use http::{Client, Failure, Request, Response};
-pub use kernel::{Objects, tcx_programs, xdp_programs};
+pub use kernel::{Objects, classifiers, lacks_tcx, xdp_programs};
 pub use lines::Lines;
 pub use links::{ATTACKER, CLIENT, Link, PROXIED_PORT, SECOND_PORT, WEB_PORT};
 pub use namespace::Namespace;

@@ -17,7 +17,7 @@ use nix::{
     },
 };
 
-use crate::namespace::Namespace;
+use crate::{namespace::Namespace, wait::patient};
 
 /// Connects from the calling thread's namespace. Both connecting and each later read and write take at most `patience`.
 pub fn connect(from: Option<IpAddr>, to: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
@@ -60,7 +60,7 @@ impl RawTcp {
     /// Connects.
     #[track_caller]
     pub fn connect(space: &Namespace, to: SocketAddr) -> Self {
-        let stream = space.inside(|| connect(None, to, PATIENCE));
+        let stream = space.inside(|| connect(None, to, patient(PATIENCE)));
         Self { stream: stream.unwrap_or_else(|error| panic!("failed to connect to {to}: {error}")) }
     }
 

@@ -19,6 +19,7 @@ use std::{
 use crate::{
     http::{Client, Failure, Request, Response},
     namespace::Namespace,
+    wait::patient,
 };
 
 /// A load to generate.
@@ -62,7 +63,7 @@ impl Requests {
             connections: 1,
             total: 1,
             pause: Duration::ZERO,
-            patience: Duration::from_secs(5),
+            patience: patient(Duration::from_secs(5)),
             path: "/api/accounts/7".to_owned(),
             device: Arc::new(|_| None),
         }

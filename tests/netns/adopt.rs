@@ -8,7 +8,7 @@ use std::{
 
 use aya::maps::{Array, MapData, PerCpuArray};
 use enforcer_common::Settings;
-use enforcer_tests::{ATTACKER, Agent, CLIENT, Frame, Net, Tap, eventually, tcx_programs, xdp_programs};
+use enforcer_tests::{ATTACKER, Agent, CLIENT, Frame, Net, Tap, classifiers, eventually, xdp_programs};
 
 /// Given decisions of every kind and counted packets. When the agent is killed and started again, several times. Then
 /// decisions, counters, maps and links are those from before, and each hook has exactly one program: the new one.
@@ -37,7 +37,7 @@ fn a_new_agent_adopts_everything() {
         assert_eq!(agent.json(&["status"])["drift"]["repaired"], 0);
         for link in [&CLIENT, &ATTACKER] {
             assert_eq!(xdp_programs(&net.host, link.interface).len(), 1, "{}", link.interface);
-            assert_eq!(tcx_programs(&net.host, link.interface).len(), 2, "{}", link.interface);
+            assert_eq!(classifiers(&net.host, link.interface).len(), 2, "{}", link.interface);
         }
         let dropped = agent.metric("enforcer_packets_total", &[("reason", "blocked_source")]);
         assert_eq!(dropped, Some(f64::from(round * 2)), "counters began anew");

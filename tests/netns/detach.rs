@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use enforcer_tests::{ATTACKER, Agent, CLIENT, Net, Objects, Tap, eventually, tcx_programs, xdp_programs};
+use enforcer_tests::{ATTACKER, Agent, CLIENT, Net, Objects, Tap, classifiers, eventually, xdp_programs};
 
 /// Given an agent with decisions, fresh or one that adopted what it found. When it is told to detach. Then the agent ends,
 /// no program, map, link or pin is left, everything passes; and the next agent has the same decisions.
@@ -50,7 +50,7 @@ fn is_clean(net: &Net, agent: &Agent, objects: &Objects) {
     eventually(SOON, "programs, maps and links are gone", || objects.alive() == Objects::default());
     for link in [&CLIENT, &ATTACKER] {
         assert!(xdp_programs(&net.host, link.interface).is_empty());
-        assert!(tcx_programs(&net.host, link.interface).is_empty());
+        assert!(classifiers(&net.host, link.interface).is_empty());
     }
     let folders = [agent.pins().join("maps"), agent.pins().join("links"), agent.pins().join("maps-new")];
     let pins = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().count();

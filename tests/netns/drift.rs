@@ -4,7 +4,7 @@ use std::{fs, process::Command, time::Duration};
 
 use aya::maps::{Array, HashMap, LpmTrie, MapData, lpm_trie::Key};
 use enforcer_common::{Action, AllowRule, Bucket4, FlowKey, IdentityKey, Rule, ServiceKey, ServiceRule, UNTIL_NEVER};
-use enforcer_tests::{ATTACKER, Agent, CLIENT, Net, Tap, eventually, tcx_programs, xdp_programs};
+use enforcer_tests::{ATTACKER, Agent, CLIENT, Net, Tap, classifiers, eventually, lacks_tcx, xdp_programs};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -77,6 +77,9 @@ fn what_nobody_decided_is_taken_out() {
 #[test]
 fn a_program_taken_off_is_hung_again() {
     let net = Net::new();
+    if lacks_tcx(&net.host) {
+        return;
+    }
     let mut agent = Agent::start(&net, SERVICE);
     let tap = Tap::open(&net, &ATTACKER);
     agent.done(&["block", "ip", "203.0.113.7"]);
@@ -96,7 +99,7 @@ fn a_program_taken_off_is_hung_again() {
         eventually(PATIENCE, "the old links are gone", || before.alive().links.is_empty());
         for link in [&CLIENT, &ATTACKER] {
             assert_eq!(xdp_programs(&net.host, link.interface).len(), 1, "adopted: {adopted}");
-            assert_eq!(tcx_programs(&net.host, link.interface).len(), 2, "adopted: {adopted}");
+            assert_eq!(classifiers(&net.host, link.interface).len(), 2, "adopted: {adopted}");
         }
         assert_eq!(agent.repaired(), 6, "adopted: {adopted}");
         assert_eq!(agent.json(&["status"])["problems"], serde_json::json!([]));
@@ -108,6 +111,9 @@ fn a_program_taken_off_is_hung_again() {
 #[test]
 fn what_was_detached_or_unpinned_is_there_again() {
     let net = Net::new();
+    if lacks_tcx(&net.host) {
+        return;
+    }
     let mut agent = Agent::start(&net, SERVICE);
     let tap = Tap::open(&net, &ATTACKER);
     agent.done(&["block", "ip", "203.0.113.7"]);

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use enforcer_tests::{Agent, Client, Net, Nginx, Request, eventually, tcx_programs, xdp_programs};
+use enforcer_tests::{Agent, Client, Net, Nginx, Request, classifiers, eventually, xdp_programs};
 
 /// Given an agent that is to protect an interface which does not exist. When the interface is created, taken away and created
 /// again. Then each time packets and requests that arrive on it are refused within seconds; until then status says what is
@@ -22,7 +22,7 @@ fn an_interface_that_comes_is_protected() {
         plug(&net);
         eventually(Duration::from_secs(3), "requests are refused", || status(&net) == Some(403));
         assert_eq!(problems(&agent), "[]");
-        let programs = (xdp_programs(&net.host, "late0").len(), tcx_programs(&net.host, "late0").len());
+        let programs = (xdp_programs(&net.host, "late0").len(), classifiers(&net.host, "late0").len());
         assert_eq!(programs, (1, 2));
         assert_eq!(heard(&net), "10.79.0.2");
         net.host.exec("ip link delete late0");
@@ -50,7 +50,7 @@ fn time_to_protection(net: &Net, renamed: bool) -> Duration {
         net.host.exec("ip link set early0 name late0");
     }
     let come = Instant::now();
-    let protected = || (xdp_programs(&net.host, "late0").len(), tcx_programs(&net.host, "late0").len()) == (1, 2);
+    let protected = || (xdp_programs(&net.host, "late0").len(), classifiers(&net.host, "late0").len()) == (1, 2);
     eventually(SOON, "programs hang there", protected);
     let took = come.elapsed();
     net.host.exec("ip link delete late0");

@@ -37,7 +37,7 @@ pub(crate) fn play() -> anyhow::Result<()> {
 }
 
 /// Nothing may be missing on a kernel of the list; what is degraded is told.
-fn doctor() -> anyhow::Result<()> {
+pub(crate) fn doctor() -> anyhow::Result<()> {
     tell("kernel", fs::read_to_string("/proc/sys/kernel/osrelease")?.trim());
     let report = cli(&["doctor"])?;
     for check in report["checks"].as_array().context("doctor has checks")? {

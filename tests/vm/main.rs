@@ -1,9 +1,9 @@
 //! The first program of a guest of `cargo xtask vm`: the real agent on another kernel, with real traffic. With `--package`, the last
-//! service of a guest with Debian on it: the life of the package.
+//! service of a guest with Debian on it: the life of the package. With `--suite`, the namespace suite, test by test.
 //!
 //! In: a bare kernel and an archive with this program as `/init`, the agent, `ip` and a few modules. Out: lines that begin
 //! with `vm: ` on the serial console, the last of them the verdict, and a machine that is off. Never here: a test of
-//! behaviour that the namespace suite has; this asks only whether each hook of each kernel loads, judges, stays and goes.
+//! behaviour that the namespace suite has; `acts.rs` asks only whether each hook of each kernel loads, judges, stays and goes.
 //!
 //! To add one: a function of `acts.rs` and its line in `play`.
 #![forbid(unsafe_code)]
@@ -14,8 +14,9 @@ mod agent;
 mod http;
 mod package;
 mod stage;
+mod suite;
 
-use std::{env, fs, process};
+use std::{env, fs, path::Path, process};
 
 use nix::sys::reboot::{RebootMode, reboot};
 
@@ -33,6 +34,7 @@ fn main() {
         }
         Some("lifecycle") => package::lifecycle(),
         Some("after-a-boot") => package::after_a_boot(),
+        None if Path::new(suite::ORDER).exists() => suite::play(),
         Some(_) | None => stage::set().and_then(|()| acts::play()),
     };
     match verdict {

@@ -3,6 +3,7 @@
 
 use std::{
     fs::{self, File},
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -21,30 +22,53 @@ pub(crate) const OUTSIDE_SPACE: &str = "/run/netns/outside";
 
 /// Sets the stage.
 pub(crate) fn set() -> anyhow::Result<()> {
+    mounts()?;
+    cable()
+}
+
+/// A stage for those who bring their own cables.
+pub(crate) fn bare() -> anyhow::Result<()> {
+    mounts()?;
+    hush()?;
+    modules()?;
+    ip(LOOPBACK)
+}
+
+fn mounts() -> anyhow::Result<()> {
     for (kind, target) in MOUNTS {
         fs::create_dir_all(target).with_context(|| format!("failed to make {target}"))?;
         mount(Some(kind), target, Some(kind), MsFlags::empty(), None::<&str>)
             .with_context(|| format!("failed to mount {target}"))?;
     }
-    cable()
+    Ok(())
 }
 
 /// The cable alone, where the system has the rest.
 pub(crate) fn cable() -> anyhow::Result<()> {
-    // What the kernel says of each module would come between our lines.
-    fs::write("/proc/sys/kernel/printk", "1")?;
+    hush()?;
     modules()?;
     CABLE.iter().try_for_each(|arguments| ip(arguments))
 }
 
-/// In the order of their names; none of them needs another.
+/// What the kernel says of each module would come between our lines.
+fn hush() -> anyhow::Result<()> {
+    Ok(fs::write("/proc/sys/kernel/printk", "1")?)
+}
+
+/// All of them; what needs another one is tried again behind it.
 fn modules() -> anyhow::Result<()> {
-    for entry in fs::read_dir("/modules")?.flatten() {
-        let module = File::open(entry.path())?;
-        finit_module(&module, c"", ModuleInitFlags::empty())
-            .with_context(|| format!("failed to load {}", entry.path().display()))?;
+    let mut left: Vec<PathBuf> = fs::read_dir("/modules")?.flatten().map(|entry| entry.path()).collect();
+    while !left.is_empty() {
+        let before = left.len();
+        let mut why = None;
+        left.retain(|module| load(module).inspect_err(|error| why = Some(error.to_string())).is_err());
+        ensure!(left.len() < before, "failed to load {}: {}", left[0].display(), why.unwrap_or_default());
     }
     Ok(())
+}
+
+fn load(module: &Path) -> anyhow::Result<()> {
+    Ok(finit_module(&File::open(module)?, c"", ModuleInitFlags::empty())?)
 }
 
 fn ip(arguments: &str) -> anyhow::Result<()> {
@@ -62,8 +86,10 @@ const MOUNTS: [(&str, &str); 6] = [
     ("tmpfs", "/tmp"),
 ];
 
+const LOOPBACK: &str = "link set lo up";
+
 const CABLE: [&str; 8] = [
-    "link set lo up",
+    LOOPBACK,
     "netns add outside",
     "link add inside type veth peer name outside netns outside",
     "addr add 10.9.0.1/24 dev inside",

@@ -1,4 +1,5 @@
-//! `cargo xtask vm`: the agent on other kernels, each in a virtual machine of its own; with `--package`, the Debian package.
+//! `cargo xtask vm`: the agent on other kernels, each in a virtual machine of its own; with `--suite`, the namespace suite; with `--package`, the
+//! Debian package.
 //!
 //! In: QEMU, kernels from Debian's archive (fetched once, then in the user's cache), the built programs. Out: a table, and
 //! failure when a kernel failed; one that can't be had is named as skipped. Never here: what is done on each kernel; that is
@@ -10,7 +11,7 @@ use anyhow::bail;
 
 use crate::{
     steps, task_build, task_setup,
-    vm::{self, Image, KERNELS, Kernel, Programs, Report},
+    vm::{self, Image, KERNELS, Kernel, Programs, Report, Suite},
 };
 
 /// Which kernels.
@@ -21,6 +22,12 @@ pub(crate) struct Arguments {
     /// The life of the Debian package instead: installed, enforcing, upgraded under traffic, booted, kept, purged
     #[arg(long)]
     package: bool,
+    /// The namespace suite instead, without its loads: the better part of an hour for each kernel
+    #[arg(long, conflicts_with = "package")]
+    suite: bool,
+    /// Only tests of the suite with one of these in their names
+    #[arg(long, value_name = "NAME", requires = "suite")]
+    only: Vec<String>,
 }
 
 /// Runs the task.
@@ -36,8 +43,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if images.is_empty() {
         bail!("no kernel to try:\n{}", skipped.join("\n"));
     }
-    task_build::beside_us(&["enforcer", "enforcer-vm"])?;
-    let failed = if arguments.package { lives(&images)? } else { all(&images)? };
+    let failed = if arguments.suite {
+        suite(&images, &Suite::of(&arguments.only)?)?
+    } else {
+        task_build::beside_us(&["enforcer", "enforcer-vm"])?;
+        if arguments.package { lives(&images)? } else { all(&images)? }
+    };
     // Last, where it is seen: an archive moves on, and a host may be offline.
     for line in &skipped {
         println!("{line}");
@@ -95,6 +106,44 @@ fn lives(images: &[(&Kernel, Image)]) -> anyhow::Result<usize> {
     Ok(failed)
 }
 
+/// The namespace suite, kernel after kernel.
+fn suite(images: &[(&Kernel, Image)], suite: &Suite) -> anyhow::Result<usize> {
+    task_setup::require_root("to make a Debian for the guests")?;
+    let mut reports = Vec::new();
+    for (kernel, image) in images {
+        println!("== {} tests on Linux {}", suite.len(), kernel.series);
+        let log = folder()?.join(format!("suite-{}.log", kernel.series));
+        let report = suite.play(image, &folder()?, &log)?;
+        for failed in report.all("test").filter_map(|test| test.strip_prefix("failed ")) {
+            println!("failed: {failed}");
+        }
+        if let Some(why) = report.failure() {
+            println!("{why}\nits console: {}", log.display());
+        }
+        reports.push(report);
+    }
+    println!("\n{:<30}{:>8}{:>8}{:>8}{:>9}  verdict", "kernel", "passed", "failed", "skipped", "seconds");
+    for report in &reports {
+        sums(report);
+        degraded(report);
+    }
+    for (why, tests) in &suite.left_out {
+        println!("left out on every kernel: {tests} tests: {why}");
+    }
+    Ok(reports.iter().filter(|report| report.failure().is_some()).count())
+}
+
+/// One line for a kernel, and one for each test that was skipped there.
+fn sums(report: &Report) {
+    let (kernel, seconds) = (first(report, "kernel"), report.seconds());
+    let of = |verdict: &'static str| report.all("test").filter_map(move |test| test.strip_prefix(verdict));
+    let [passed, failed, skipped] = ["passed ", "failed ", "skipped "].map(|verdict| of(verdict).count());
+    println!("{kernel:<30}{passed:>8}{failed:>8}{skipped:>8}{seconds:>9.0}  {}", verdict(report));
+    for test in of("skipped ") {
+        println!("{kernel}: skipped: {test}");
+    }
+}
+
 fn one(kernel: &Kernel, image: &Image, programs: &Programs) -> anyhow::Result<Report> {
     let (archive, log) = (folder()?.join("initramfs"), folder()?.join(format!("{}.log", kernel.series)));
     programs.pack(&image.modules(), &archive)?;
@@ -121,10 +170,13 @@ fn show(reports: &[Report]) {
     for report in reports {
         println!("{}", line(row(report)));
     }
-    for report in reports {
-        for check in report.all("doctor").filter(|check| !check.contains(": ok: ")) {
-            println!("{}: doctor: {check}", first(report, "kernel"));
-        }
+    reports.iter().for_each(degraded);
+}
+
+/// What doctor found degraded there.
+fn degraded(report: &Report) {
+    for check in report.all("doctor").filter(|check| !check.contains(": ok: ")) {
+        println!("{}: doctor: {check}", first(report, "kernel"));
     }
 }
 

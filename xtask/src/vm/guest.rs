@@ -43,6 +43,8 @@ impl Report {
 pub(crate) struct Machine {
     /// Memory in MiB.
     pub(crate) memory: &'static str,
+    /// Processors.
+    pub(crate) processors: &'static str,
     /// Seconds; several times what it takes.
     pub(crate) time: &'static str,
     /// What its kernel is told besides where to speak.
@@ -77,7 +79,7 @@ fn command(machine: &Machine, image: &Image, archive: &Path) -> Command {
         "-cpu",
         "qemu64",
         "-smp",
-        "1",
+        machine.processors,
         "-m",
         machine.memory,
     ]);
@@ -93,13 +95,16 @@ fn read(console: &str) -> Report {
 }
 
 /// For a bare kernel with one program.
-pub(crate) const BARE: Machine = Machine { memory: "1024", time: "300", told: "" };
+pub(crate) const BARE: Machine = Machine { memory: "1024", processors: "1", time: "300", told: "" };
 /// For a whole Debian, of which the archive is in memory twice while it is unpacked.
 pub(crate) const DEBIAN: Machine = Machine {
     memory: "3072",
+    processors: "1",
     time: "900",
     told: "enforcer.guest rdinit=/sbin/init systemd.getty_auto=0 systemd.log_target=journal",
 };
+/// For the namespace suite, which takes the better part of an hour.
+pub(crate) const SUITE: Machine = Machine { memory: "4096", processors: "2", time: "14400", told: "" };
 /// The emulator.
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
 

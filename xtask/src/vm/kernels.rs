@@ -27,5 +27,16 @@ pub(crate) const ARCHIVES: [&str; 2] = [
     "http://deb.debian.org/debian trixie-backports main",
 ];
 
-/// What those kernels have as modules, and the guest needs.
-pub(crate) const MODULES: [&str; 3] = ["cls_bpf", "sch_ingress", "veth"];
+/// What those kernels have as modules, and a guest needs: hooks and cables; lists of sockets; a firewall that tests put beside them.
+pub(crate) const MODULES: [&str; 10] = [
+    "cls_bpf",
+    "crc32c_generic",
+    "inet_diag",
+    "libcrc32c",
+    "nf_tables",
+    "nfnetlink",
+    "sch_ingress",
+    "tcp_diag",
+    "udp_diag",
+    "veth",
+];

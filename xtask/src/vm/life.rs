@@ -17,7 +17,7 @@ use super::{
     archive::{Archive, libraries, stripped},
     guest::{DEBIAN, Report, run},
     packages::Image,
-    system,
+    system::{self, SERVER},
 };
 use crate::{
     dist::{self, Programs},
@@ -71,7 +71,7 @@ fn ours(image: &Image, stage: &str, folder: &Path) -> anyhow::Result<Archive> {
 fn boot(image: &Image, stage: &'static str, ours: Archive, folder: &Path) -> anyhow::Result<Report> {
     let whole = folder.join(stage).with_extension("initramfs");
     let mut debian = Archive::default();
-    debian.tree(&system::get()?)?;
+    debian.tree(&system::get(&SERVER)?)?;
     let mut file = File::create(&whole)?;
     file.write_all(&debian.end())?;
     file.write_all(&ours.end())?;

@@ -33,10 +33,13 @@ impl Image {
 pub(crate) fn get(kernel: &Kernel) -> anyhow::Result<Image> {
     let cache = enforcer_ebpf_build::tools_root().context("neither ENFORCER_TOOLS, XDG_CACHE_HOME nor HOME is set")?;
     let folder = cache.join("kernels").join(kernel.series);
-    if !folder.exists() {
+    // One that was kept with fewer modules is fetched anew.
+    let modules = fs::read_to_string(folder.join(ASKED)).unwrap_or_default();
+    if modules != MODULES.join(" ") {
         let part = cache.join("kernels").join(format!("{}.part", kernel.series));
         drop(fs::remove_dir_all(&part));
         fetch(kernel, &part).with_context(|| format!("Linux {} can't be had", kernel.series))?;
+        drop(fs::remove_dir_all(&folder));
         fs::rename(part.join("kept"), &folder)?;
         fs::remove_dir_all(&part)?;
     }
@@ -71,7 +74,7 @@ fn keep(unpacked: &Path, kept: &Path) -> anyhow::Result<()> {
     if !kept.join("vmlinuz").exists() {
         bail!("its package holds no image");
     }
-    Ok(())
+    Ok(fs::write(kept.join(ASKED), MODULES.join(" "))?)
 }
 
 fn unpack(module: &Path, packing: &str, target: &Path) -> anyhow::Result<()> {
@@ -139,6 +142,8 @@ fn numbers(name: &str) -> Vec<u64> {
     name.split(|letter: char| !letter.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
 }
 
+/// Which modules were looked for; not all kernels have all of them as modules.
+const ASKED: &str = "asked";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const OPTIONS: [&str; 5] = [
     "Dir::Etc::sourceparts=-",
