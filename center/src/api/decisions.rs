@@ -18,6 +18,7 @@ use enforcer_policy::{
 use serde::{Deserialize, Serialize};
 
 use super::Center;
+use super::page::{From, Page};
 use super::people::Person;
 use super::policy::{Force, guard};
 use super::problem::{Answer, Asked, Placed, Problem, Sent, body};
@@ -83,20 +84,6 @@ struct DecidedMany {
     decisions: usize,
 }
 
-#[derive(Serialize)]
-struct Page {
-    items: Vec<Shown>,
-    next: Option<DecisionId>,
-}
-
-/// `?after=&limit=`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct From {
-    after: Option<String>,
-    limit: Option<usize>,
-}
-
 /// Decisions on one page at most.
 const MOST: usize = 1000;
 /// Decisions of one request at most.
@@ -109,19 +96,17 @@ const KEY: usize = 255;
 
 pub(super) async fn list(
     State(center): State<Center>,
-    Asked(from): Asked<From>,
+    Asked(from): Asked<From<String>>,
     headers: HeaderMap,
 ) -> Result<Answer, Problem> {
-    let list = move |desk: &mut Desk, _: &Center| {
-        Person::of(&headers, desk)?;
+    let list = move |desk: &mut Desk| {
         let after = from.after.as_deref().map(id).transpose()?;
-        let limit = from.limit.unwrap_or(100).clamp(1, MOST);
         let mut entries = desk.content().entries_after(after);
-        let items: Vec<Shown> = entries.by_ref().take(limit).map(|entry| Shown::of(entry)).collect();
+        let items: Vec<Shown> = entries.by_ref().take(from.limit(MOST)).map(|entry| Shown::of(entry)).collect();
         let next = items.last().map(|last| last.id).filter(|_| entries.next().is_some());
         Ok(Answer::json(&Page { items, next }).tagged(desk.known().number))
     };
-    center.work(list).await
+    center.read(headers, list).await
 }
 
 pub(super) async fn decide(

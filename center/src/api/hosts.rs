@@ -5,9 +5,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use enforcer_policy::Moment;
 use enforcer_policy::revision::{Digest, Known};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Center;
+use super::page::{From, Page};
 use super::people::Person;
 use super::problem::{Answer, Asked, Placed, Problem};
 use crate::desk::Desk;
@@ -25,37 +26,21 @@ pub(crate) struct Compared {
     pub(crate) desired: u64,
 }
 
-/// `?after=&limit=`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct From {
-    after: Option<String>,
-    limit: Option<usize>,
-}
-
-#[derive(Serialize)]
-struct Page {
-    items: Vec<Compared>,
-    next: Option<String>,
-}
-
 /// Hosts on one page at most.
 pub(super) const MOST: usize = 10_000;
 
 pub(super) async fn list(
     State(center): State<Center>,
-    Asked(from): Asked<From>,
+    Asked(from): Asked<From<String>>,
     headers: HeaderMap,
 ) -> Result<Answer, Problem> {
-    let list = move |desk: &mut Desk, _: &Center| {
-        Person::of(&headers, desk)?;
-        let limit = from.limit.unwrap_or(100).clamp(1, MOST);
+    let list = move |desk: &mut Desk| {
+        let limit = from.limit(MOST);
         let (known, digest) = (desk.known(), desk.decisions_digest());
         let items = compared(desk.store(), known, digest, from.after.as_deref().unwrap_or_default(), limit)?;
-        let next = items.last().map(|last| last.host.name.clone()).filter(|_| items.len() == limit);
-        Ok(Answer::json(&Page { items, next }))
+        Ok(Answer::json(&Page::full(items, limit, |last| last.host.name.clone())))
     };
-    center.work(list).await
+    center.read(headers, list).await
 }
 
 pub(super) async fn revoke(

@@ -8,7 +8,6 @@ use axum::http::HeaderMap;
 
 use super::Center;
 use super::hosts::{MOST, compared};
-use super::people::Person;
 use super::problem::{Answer, Problem};
 use crate::desk::Desk;
 use crate::export::ExportState;
@@ -17,15 +16,14 @@ use crate::metrics::{HostFigures, Snapshot, render};
 pub(super) const KIND: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) async fn page(State(center): State<Center>, headers: HeaderMap) -> Result<Answer, Problem> {
-    let look = move |desk: &mut Desk, _: &Center| {
-        Person::of(&headers, desk)?;
+    let look = |desk: &mut Desk| {
         let decisions = desk.content().len() as u64;
         let (taken, proposals) = (desk.snapshot_number(), desk.store().open_proposals()?);
         let rollout_stage = desk.rollout_stage() as u64;
         let snapshot = Snapshot { decisions, taken, proposals, rollout_stage, ..Snapshot::default() };
         Ok((snapshot, desk.known(), desk.decisions_digest(), desk.store().beside()?))
     };
-    let (snapshot, known, digest, store) = center.work(look).await?;
+    let (snapshot, known, digest, store) = center.read(headers, look).await?;
     let folder = center.0.events_file.parent().map(Path::to_owned).unwrap_or_default();
     let gather = move || {
         let hosts = compared(&store, known, digest, "", MOST)?.into_iter().map(|compared| {

@@ -15,6 +15,7 @@ mod foresight;
 mod hosts;
 mod metrics;
 mod openapi;
+mod page;
 mod people;
 mod policy;
 mod problem;
@@ -30,6 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use enforcer_policy::{Event, EventKind};
 use tokio::sync::watch;
 
@@ -46,6 +48,7 @@ use apis::Fleet;
 use clerk::Clerk;
 use foresight::Foresight;
 pub(crate) use hosts::compared;
+use people::Person;
 use problem::{Answer, Problem};
 use rollout::Recent;
 pub(crate) use rollout::watch_rollout;
@@ -190,6 +193,19 @@ impl Center {
         let certificate = peer.certificate.as_deref().ok_or_else(Problem::stranger)?;
         let visitors = self.0.visitors.lock().unwrap_or_else(PoisonError::into_inner);
         visitors.host_of(certificate)?.ok_or_else(Problem::stranger)
+    }
+
+    /// Work for whoever may read.
+    async fn read<T: Send + 'static>(
+        &self,
+        headers: HeaderMap,
+        read: impl Fn(&mut Desk) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let work = move |desk: &mut Desk, _: &Self| {
+            Person::of(&headers, desk)?;
+            read(desk)
+        };
+        self.work(work).await
     }
 
     /// Work that waits for disks, off the threads that serve; afterwards the news is out.

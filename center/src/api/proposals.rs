@@ -66,11 +66,8 @@ impl<T> Made<T> {
 }
 
 pub(super) async fn list(State(center): State<Center>, headers: HeaderMap) -> Result<Answer, Problem> {
-    let list = move |desk: &mut Desk, _: &Center| {
-        Person::of(&headers, desk)?;
-        Ok(Answer::json(&Open { items: desk.proposals()? }).tagged(desk.known().number))
-    };
-    center.work(list).await
+    let list = |desk: &mut Desk| Ok(Answer::json(&Open { items: desk.proposals()? }).tagged(desk.known().number));
+    center.read(headers, list).await
 }
 
 pub(super) async fn look(
@@ -79,13 +76,12 @@ pub(super) async fn look(
     Placed(number): Placed<u64>,
     headers: HeaderMap,
 ) -> Result<Answer, Problem> {
-    let look = move |desk: &mut Desk, _: &Center| {
-        Person::of(&headers, desk)?;
+    let look = move |desk: &mut Desk| {
         let guard = guard(desk, &peer)?;
         let (proposal, plan) = desk.proposal(number, &guard)?;
         Ok((desk.known().number, proposal, plan))
     };
-    let (revision, proposal, mut plan) = center.work(look).await?;
+    let (revision, proposal, mut plan) = center.read(headers, look).await?;
     center.0.foresight.of(&mut plan).await;
     Ok(Answer::json(&Looked { proposal, plan }).tagged(revision))
 }

@@ -90,11 +90,7 @@ fn now(Compared { host, state, .. }: Compared, known: Known, recent: &Recent) ->
 }
 
 pub(super) async fn look(State(center): State<Center>, headers: HeaderMap) -> Result<Answer, Problem> {
-    let look = move |desk: &mut Desk, _: &Center| {
-        Person::of(&headers, desk)?;
-        Ok(shown(desk))
-    };
-    center.work(look).await
+    center.read(headers, |desk| Ok(shown(desk))).await
 }
 
 pub(super) async fn promote(

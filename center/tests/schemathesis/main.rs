@@ -19,7 +19,7 @@ use office::Office;
 #[test]
 fn schemathesis_as_an_operator() {
     let office = Office::open("");
-    office.tool().token(&office.token("ada", "operator")).phases("examples,coverage,fuzzing,stateful").holds();
+    office.tool().token(&office.token("ada", "operator")).phases(&[SINGLY, "stateful"]).holds();
     assert!(office.revisions_of("ada") > 10, "hardly anything was changed");
 }
 
@@ -27,7 +27,7 @@ fn schemathesis_as_an_operator() {
 #[test]
 fn schemathesis_where_two_decide() {
     let office = Office::open(TWO);
-    office.tool().token(&office.token("ada", "operator")).phases("examples,fuzzing,stateful").holds();
+    office.tool().token(&office.token("ada", "operator")).phases(&["examples,fuzzing", "stateful"]).holds();
     assert_eq!(office.revisions_of("ada"), 0, "one person alone has changed something");
 }
 
@@ -36,12 +36,7 @@ fn schemathesis_where_two_decide() {
 fn schemathesis_as_an_approver() {
     let office = Office::open(TWO);
     office.decide(60);
-    office
-        .tool()
-        .token(&office.token("bea", "approver"))
-        .only("/proposals")
-        .phases("examples,coverage,fuzzing")
-        .holds();
+    office.tool().token(&office.token("bea", "approver")).only("/proposals").phases(&[SINGLY]).holds();
 }
 
 /// By somebody who may only read: nothing of it changes anything.
@@ -49,7 +44,7 @@ fn schemathesis_as_an_approver() {
 fn schemathesis_as_a_viewer() {
     let office = Office::open("");
     office.decide(3);
-    office.tool().token(&office.token("eve", "viewer")).phases("examples,coverage,fuzzing").holds();
+    office.tool().token(&office.token("eve", "viewer")).phases(&[SINGLY]).holds();
     assert_eq!(office.revisions_of("eve"), 0, "a viewer has changed something");
 }
 
@@ -59,8 +54,10 @@ fn schemathesis_as_a_host() {
     let office = Office::open("");
     // One that knows no revision need not wait for news.
     office.decide(1);
-    office.tool().host(&office.enrol("edge-1")).only("/agent/|/enrol").phases("examples,coverage,fuzzing").holds();
+    office.tool().host(&office.enrol("edge-1")).only("/agent/|/enrol").phases(&[SINGLY]).holds();
 }
 
+/// Request by request.
+const SINGLY: &str = "examples,coverage,fuzzing";
 /// Whatever anybody changes waits for a second person.
 const TWO: &str = "second_person = [\"everything\"]\n";

@@ -21,11 +21,16 @@ use super::{
     packages::Image,
     system::{self, TESTS},
 };
-use crate::steps::{cargo, sibling};
+use crate::{
+    steps::{cargo, sibling},
+    task_build,
+};
 
 /// What is played.
 pub(crate) struct Suite {
     program: PathBuf,
+    /// Where agent and center are: compiled for speed, which an emulated processor needs.
+    release: PathBuf,
     tests: Vec<String>,
     /// How many are left out, by why.
     pub(crate) left_out: BTreeMap<&'static str, usize>,
@@ -34,11 +39,11 @@ pub(crate) struct Suite {
 impl Suite {
     /// All tests with one of these in their names, or all of them.
     pub(crate) fn of(wanted: &[String]) -> anyhow::Result<Self> {
-        let program = built()?;
+        let (program, release) = (built()?, task_build::programs(false)?);
         let listed = Command::new(&program).arg("--list").output().context("the suite does not start")?;
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
         let names = listed.lines().filter_map(|line| line.strip_suffix(": test"));
-        let mut suite = Self { program, tests: Vec::new(), left_out: BTreeMap::new() };
+        let mut suite = Self { program, release, tests: Vec::new(), left_out: BTreeMap::new() };
         for name in names.filter(|name| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()))) {
             match LEFT_OUT.iter().find(|(start, _)| name.starts_with(start)) {
                 Some((_, why)) => *suite.left_out.entry(why).or_default() += 1,
@@ -59,10 +64,9 @@ impl Suite {
         fs::create_dir_all(folder)?;
         let mut archive = Archive::default();
         archive.tree(&system::get(&TESTS)?)?;
-        let agent = sibling("enforcer")?;
-        let init = stripped(&sibling("enforcer-vm")?, &folder.join("stripped"))?;
-        archive.file("init", &init);
-        for program in [&self.program, &agent, &sibling("enforcer-center")?, &sibling("enforcer-bank")?] {
+        archive.file("init", &stripped(&sibling("enforcer-vm")?, &folder.join("stripped"))?);
+        let (agent, center) = (self.release.join("enforcer"), self.release.join("enforcer-center"));
+        for program in [&self.program, &agent, &center, &sibling("enforcer-bank")?] {
             let inside = program.strip_prefix("/").context("programs have whole paths")?.display().to_string();
             archive.file(&inside, &stripped(program, &folder.join("stripped"))?);
         }
@@ -80,7 +84,7 @@ impl Suite {
     }
 }
 
-/// The suite's own program, built with the agent, the center and all else that a guest gets; cargo alone knows its name.
+/// The suite's own program, built with all else that a guest gets besides agent and center; cargo alone knows its name.
 fn built() -> anyhow::Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--workspace", "--bins", "--tests", "--features", "enforcer-common/user"]);
