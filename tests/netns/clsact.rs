@@ -35,6 +35,18 @@ fn a_classifier_that_is_taken_off_is_hung_again() {
     assert!(nginx.served().is_empty());
 }
 
+/// Given such an agent. When an interface is deleted. Then nothing of it is left: the note of a classifier would hold its program and all maps.
+#[test]
+fn an_interface_that_goes_leaves_nothing() {
+    let net = Net::new();
+    let mut agent = Agent::start(&net, SERVICE);
+    lose_tcx(&net, &mut agent);
+    assert_eq!(agent.pinned_links().len(), 6);
+    net.host.exec(&format!("ip link delete {}", ATTACKER.interface));
+    eventually(PATIENCE, "its pins are gone", || agent.pinned_links().len() == 3);
+    assert_eq!(agent.repaired(), 0);
+}
+
 /// The agent goes on without links for its classifiers.
 fn lose_tcx(net: &Net, agent: &mut Agent) {
     agent.kill9();

@@ -19,7 +19,7 @@ fn nothing_is_left_in_the_kernel() {
         }
         assert!(!tap.passes("203.0.113.7"));
         let objects = agent.objects();
-        assert_eq!((objects.links.len(), objects.alive()), (6, objects.clone()));
+        assert_eq!((agent.pinned_links().len(), objects.alive()), (6, objects.clone()));
         agent.done(&["detach"]);
         eventually(SOON, "it passes", || tap.passes("203.0.113.7"));
         eventually(SOON, "the agent ends", || !agent.is_running());

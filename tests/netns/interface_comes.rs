@@ -68,14 +68,25 @@ fn an_interface_that_is_renamed_stays_protected() {
     agent.done(&["block", "ip", "10.79.0.66"]);
     agent.done(&["block", "device", "mallory"]);
     let before = agent.objects();
-    net.host.exec("ip link set late0 name other0");
+    rename(&net, "late0", "other0");
     eventually(SOON, "status tells of it", || problems(&agent).contains("late0 is called other0 now"));
     agent.done(&["reload"]);
     assert_eq!((status(&net), heard(&net).as_str()), (Some(403), "10.79.0.2"));
     assert_eq!(agent.objects(), before);
-    net.host.exec("ip link set other0 name late0");
+    rename(&net, "other0", "late0");
     eventually(SOON, "all is well", || problems(&agent) == "[]");
     assert_eq!((status(&net), agent.objects()), (Some(403), before));
+}
+
+/// Before 6.2 an interface can be renamed only while it is down.
+fn rename(net: &Net, from: &str, to: &str) {
+    let rename = ["link", "set", from, "name", to];
+    let live = net.host.command("ip").args(rename).status();
+    if !live.is_ok_and(|status| status.success()) {
+        net.host.exec(&format!("ip link set {from} down"));
+        net.host.exec(&format!("ip {}", rename.join(" ")));
+        net.host.exec(&format!("ip link set {to} up"));
+    }
 }
 
 /// A third cable, from the attacker, who has a blocked address, too.

@@ -250,6 +250,10 @@ pub fn detach_all(folder: &Path) -> Result<Vec<String>, KernelError> {
 fn unhang(hook: &Hook, pin: &Path, mode: &str) -> Result<(), KernelError> {
     if mode == "clsact" {
         use aya::programs::links::Link as _;
+        // Its place went with the interface; what is left is the note.
+        if interfaces().values().all(|index| *index != hook.ifindex) {
+            return Ok(());
+        }
         return classifier::clsact_link(hook)?.detach().map_err(|error| failure(hook, error.to_string()));
     }
     unlink::take_off(pin);
