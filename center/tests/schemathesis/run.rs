@@ -50,6 +50,12 @@ impl Tool {
         self
     }
 
+    /// Not at paths like this.
+    pub(crate) fn without(mut self, path: &str) -> Self {
+        self.command.args(["--exclude-path-regex", path]);
+        self
+    }
+
     /// In these phases.
     pub(crate) fn phases(self, phases: &'static str) -> Self {
         Self { phases, ..self }
