@@ -7,7 +7,7 @@
 //! events.db       events of hosts, cursors of exports                 exports.toml             where events go
 //! signing.key     signs revisions                                     ca.pem, ca.key           issues the hosts' certificates
 //! identity.key    digests identities, the same on every host      approvals.toml           which changes need two people
-//! apis.db         what hosts know of APIs, marks of people
+//! apis.db         what hosts know of APIs, marks of people         modules.db               published modules, how they are on hosts
 //! sources.toml    where decisions come from                           lists.toml               which lists are followed
 //! snapshot        the latest whole policy: may be missing, then a start takes longer
 //! ```
@@ -56,6 +56,11 @@ impl Folder {
     /// The SQLite file of inventories, and of what people said of APIs.
     pub fn apis(&self) -> PathBuf {
         self.path("apis.db")
+    }
+
+    /// The SQLite file of published modules.
+    pub fn modules(&self) -> PathBuf {
+        self.path("modules.db")
     }
 
     /// Where events go; there need not be one.

@@ -31,6 +31,8 @@ pub enum Class {
     Everything,
     /// What would cut off somebody whom no decision should.
     Forced,
+    /// A module is published: code that runs on hosts.
+    Modules,
     /// Back to an earlier revision.
     Rollback,
     /// Services, filters, the matrix, groups.
@@ -72,6 +74,7 @@ impl Class {
             Self::Ending => "ending",
             Self::Everything => "everything",
             Self::Forced => "forced",
+            Self::Modules => "modules",
             Self::Rollback => "rollback",
             Self::Services => "services",
             Self::Wide => "wide",
@@ -107,6 +110,11 @@ impl Rules {
     /// How long a proposal waits.
     pub const fn wait(&self) -> Duration {
         self.wait
+    }
+
+    /// Whether a module that is published needs one.
+    pub fn modules_need_two(&self) -> bool {
+        [Class::Modules, Class::Everything].iter().any(|class| self.required.contains(class))
     }
 
     /// The classes of this change that need a second person.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! bytes of a file -> signature -> manifest, code -> Module -> Entry of the catalogue -> Instance (a Filter, on one service)
+//! file  -> Label (what a center knows of it: nothing is run there)
 //! call -> record (bytes the module reads) -> module -> raises (JSON) -> signs, as its manifest names them
 //! ```
 //! In: bytes, keys that are trusted, calls as filters see them. Out: filters like any other. Never here: files, clocks, threads; and
@@ -16,6 +17,7 @@ mod instance;
 mod limits;
 mod manifest;
 mod module;
+mod published;
 mod raise;
 mod record;
 mod samples;
@@ -28,6 +30,7 @@ pub use gauge::{Gauge, Reading};
 pub use limits::{ABI, LARGEST, Limits};
 pub use manifest::{MANIFEST, Manifest, ManifestError, SignKind};
 pub use module::{Module, ModuleError, digest};
+pub use published::{Label, List, Listed, MOST_PUBLISHED, State, Told, WHY, key_name};
 pub use record::tag;
 pub use samples::samples;
-pub use signature::{SignatureError, body, sign, verify};
+pub use signature::{SignatureError, body, sign, signed_by, verify};

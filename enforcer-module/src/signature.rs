@@ -40,6 +40,11 @@ pub fn body(bytes: &[u8]) -> &[u8] {
     split(bytes).map_or(bytes, |(body, ..)| body)
 }
 
+/// The id of the key that it says has signed it; none when it was not signed.
+pub fn signed_by(bytes: &[u8]) -> Option<&[u8; KEY_ID]> {
+    split(bytes).map(|(_, id, _)| id)
+}
+
 type Split<'b> = (&'b [u8], &'b [u8; KEY_ID], &'b [u8; SIGNATURE]);
 
 fn split(bytes: &[u8]) -> Option<Split<'_>> {

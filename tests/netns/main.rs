@@ -18,6 +18,7 @@ mod center_events;
 mod center_exports;
 mod center_foresight;
 mod center_lists;
+mod center_modules;
 mod center_rollout;
 mod center_services;
 mod center_troubles;

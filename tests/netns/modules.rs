@@ -141,10 +141,10 @@ fn place(agent: &Agent, name: &str) -> String {
 }
 
 /// Raises a sign about whoever calls.
-const SAY: &str = "(call $raise (i32.const 0) (i32.const 64))";
+pub(crate) const SAY: &str = "(call $raise (i32.const 0) (i32.const 64))";
 
 /// A module that does this at each call.
-fn module(name: &str, version: &str, call: &str) -> Vec<u8> {
+pub(crate) fn module(name: &str, version: &str, call: &str) -> Vec<u8> {
     let sign = format!("{:<64}", r#"{"kind":"seen","confidence":50,"who":"consumer"}"#).replace('"', "\\\"");
     let manifest = format!(
         r#"{{"abi":1,"name":"{name}","version":"{version}","title":"a test","risk":"API9:2023","kinds":[{{"name":"seen","severity":"low","fix":"nothing"}}]}}"#

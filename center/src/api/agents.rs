@@ -62,6 +62,8 @@ pub(super) struct Watch {
     whole: bool,
     /// The last question that it has answered on this connection, if it can answer any.
     answered: Option<u64>,
+    /// Which modules it knows to be published for it, if it can run any.
+    modules: Option<String>,
 }
 
 /// Seconds that a host may wait.
@@ -76,8 +78,11 @@ const SPREAD: &str = "enforcer-spread";
 const ASKS: &str = "enforcer-asks";
 const TRAFFIC: &str = "traffic";
 const FORESIGHT: &str = "foresight";
+const MODULES: &str = "modules";
 /// The header with the number of a question, see `foresight`.
 const QUESTION: &str = "enforcer-question";
+/// The header with the digest of what is published for a host, see `loaders`.
+const PUBLISHED: &str = "enforcer-modules";
 const DELIVERY: &str = "application/vnd.enforcer.delivery";
 
 pub(super) async fn enrol(State(center): State<Center>, Sent(bytes): Sent) -> Result<Answer, Problem> {
@@ -130,16 +135,18 @@ pub(super) async fn watch(
 ) -> Result<Answer, Problem> {
     let hash: Digest = asked.hash.parse().map_err(|_digits| Problem::bad("hash is no digest", ""))?;
     let known = Known { number: asked.number, hash };
+    let modules = asked.modules.as_deref().map(str::parse).transpose();
+    let modules: Option<Digest> = modules.map_err(|_digits| Problem::bad("modules is no digest", ""))?;
     let news = center.0.news.subscribe();
     let _watching = center.0.tally.watch();
-    let answer = wait(&center, &peer, known, &asked, news).await?;
+    let answer = wait(&center, &peer, (known, modules), &asked, news).await?;
     let spread = spread(center.0.tally.most_watching());
     Ok(answer.with_header(SPREAD, &spread.as_millis().to_string()).with_header(ASKS, &asks(&center)))
 }
 
 fn asks(center: &Center) -> String {
     let every = center.asks().map_or_else(String::new, |seconds| format!(" {seconds}"));
-    format!("{TRAFFIC}{every} {FORESIGHT}")
+    format!("{TRAFFIC}{every} {FORESIGHT} {MODULES}")
 }
 
 /// Over how long a time hosts shall come back when they have lost this center: all at once would be a peak that it need not bear.
@@ -151,19 +158,22 @@ fn spread(hosts: u64) -> Duration {
 async fn wait(
     center: &Center,
     peer: &Peer,
-    known: Known,
+    (known, modules): (Known, Option<Digest>),
     asked: &Watch,
     mut news: tokio::sync::watch::Receiver<Arc<News>>,
 ) -> Result<Answer, Problem> {
     let mut whole = asked.whole;
     let foresight = &center.0.foresight;
     let mut questions = foresight.subscribe();
+    let mut shelf = center.0.shelf.subscribe();
     let patience = tokio::time::sleep(Duration::from_secs(asked.wait.min(LONGEST)));
     tokio::pin!(patience);
     loop {
         let present = Arc::clone(&news.borrow_and_update());
         let host = center.host(peer)?;
         let name = host.name.clone();
+        shelf.mark_unchanged();
+        let published = modules.map(|_known| center.modules_for(&host.groups).digest);
         if !whole && known == present.before && present.delivery.is_some() {
             // What nearly all hosts need, all at once.
             return Ok(present.delivery.clone().map_or_else(Answer::nothing, |bytes| delivery(center, bytes)));
@@ -187,10 +197,14 @@ async fn wait(
                 return Ok(Answer::nothing().with_header(QUESTION, &number.to_string()));
             }
         }
+        if let Some(digest) = published.filter(|digest| Some(*digest) != modules) {
+            return Ok(Answer::nothing().with_header(PUBLISHED, &digest.to_string()));
+        }
         tokio::select! {
             () = &mut patience => return Ok(Answer::nothing()),
             changed = news.changed() => if changed.is_err() { return Ok(Answer::nothing()) },
             _ = questions.changed(), if asked.answered.is_some() => {}
+            _ = shelf.changed(), if modules.is_some() => {}
         }
     }
 }

@@ -53,7 +53,8 @@ pub(super) async fn revoke(
         Ok((desk.store().revoke_host(&name, &person.name)?, name.clone()))
     };
     let (revoked, name) = center.work(revoke).await?;
-    center.forget_apis(name).await?;
+    center.forget_apis(name.clone()).await?;
+    center.with_modules(move |store| Ok(store.forget(&name)?)).await?;
     if revoked { Ok(Answer::nothing()) } else { Err(Problem::not_found("there is no such host")) }
 }
 

@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 
 use super::Center;
 use super::hosts::{MOST, compared};
+use super::modules_shown::Shown;
 use super::problem::{Answer, Problem};
 use crate::desk::Desk;
 use crate::export::ExportState;
@@ -36,6 +37,7 @@ pub(super) async fn page(State(center): State<Center>, headers: HeaderMap) -> Re
     };
     let gathered = tokio::task::spawn_blocking(gather).await;
     let (hosts, files) = gathered.unwrap_or_else(|_panic| Err(Problem::internal("the store could not be read")))?;
+    let (modules, waiting) = center.modules_shown().await?;
     let export = |(name, state): (String, ExportState)| (name, state.cursor, state.failing.is_none());
     let snapshot = Snapshot {
         revision: known.number,
@@ -44,6 +46,8 @@ pub(super) async fn page(State(center): State<Center>, headers: HeaderMap) -> Re
         totals: center.0.tally.read(),
         last_event: *center.0.last_event.borrow(),
         exports: center.0.exports.all().into_iter().map(export).collect(),
+        modules: [modules.len() as u64, waiting.len() as u64],
+        module_hosts: Shown::count(&modules),
         sources: center.sources().all().into_iter().collect(),
         ..snapshot
     };
@@ -53,7 +57,7 @@ pub(super) async fn page(State(center): State<Center>, headers: HeaderMap) -> Re
 /// Bytes of each file, with its log.
 fn files(folder: &Path) -> Vec<(&'static str, u64)> {
     let bytes = |name: &str| std::fs::metadata(folder.join(name)).map_or(0, |file| file.len());
-    ["apis.db", "center.db", "events.db", "snapshot"]
+    ["apis.db", "center.db", "events.db", "modules.db", "snapshot"]
         .map(|name| (name, bytes(name) + bytes(&format!("{name}-wal"))))
         .to_vec()
 }

@@ -13,7 +13,10 @@ mod events;
 mod exports;
 mod foresight;
 mod hosts;
+mod loaders;
 mod metrics;
+mod modules;
+mod modules_shown;
 mod openapi;
 mod page;
 mod people;
@@ -43,11 +46,12 @@ use crate::log::Log;
 use crate::metrics::Tally;
 use crate::serve::Peer;
 use crate::sources::Sources;
-use crate::store::{ApiStore, Batch, EventStore, Host, Store};
+use crate::store::{ApiStore, Batch, EventStore, Host, ModuleStore, Store};
 use apis::Fleet;
 use clerk::Clerk;
 use foresight::Foresight;
 pub(crate) use hosts::compared;
+use modules::Shelf;
 use people::Person;
 use problem::{Answer, Problem};
 use rollout::Recent;
@@ -87,6 +91,9 @@ struct Parts {
     apis: Mutex<ApiStore>,
     /// All inventories as one, and how often hosts had told when it was made.
     fleet: Mutex<(u64, Option<Arc<Fleet>>)>,
+    modules: Mutex<ModuleStore>,
+    /// What hosts may get of them, now and whenever it is something else.
+    shelf: watch::Sender<Shelf>,
     /// What other centers have to say, where there are some.
     log: Option<Arc<Log>>,
 }
@@ -109,6 +116,8 @@ impl Center {
         let last_event = watch::Sender::new(store.last()?);
         let (desk, events) = (Mutex::new(desk), Mutex::new(store));
         let exports = States::default();
+        let modules = ModuleStore::open(&folder.modules())?;
+        let shelf = watch::Sender::new(Arc::new(modules.all(false)?));
         Ok(Self(Arc::new(Parts {
             desk,
             visitors,
@@ -129,6 +138,8 @@ impl Center {
             foresight: Foresight::default(),
             apis: Mutex::new(ApiStore::open(&folder.apis())?),
             fleet: Mutex::default(),
+            modules: Mutex::new(modules),
+            shelf,
             log,
         })))
     }

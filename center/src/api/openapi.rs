@@ -233,6 +233,6 @@ fn problem(description: &str, headers: &Value) -> Value {
 }
 
 /// What stands at a place of a path.
-const PLACES: [(&str, &str); 3] = [("id", "DecisionId"), ("name", "Text"), ("number", "Number")];
+const PLACES: [(&str, &str); 4] = [("digest", "Digest"), ("id", "DecisionId"), ("name", "Text"), ("number", "Number")];
 const STRANGER: u16 = 401;
 const SCHEMAS: &str = include_str!("schemas.json");

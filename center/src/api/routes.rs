@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::openapi::{Api, Asks, Gives, Operation, Says, Who};
 use super::problem::{Answer, Problem};
 use super::{
-    Center, agents, apis, audit, decisions, events, exports, foresight, health, hosts, metrics, policy, proposals,
-    revisions, rollout, sources,
+    Center, agents, apis, audit, decisions, events, exports, foresight, health, hosts, loaders, metrics, modules,
+    policy, proposals, revisions, rollout, sources,
 };
 
 /// Bytes of a request's body.
@@ -43,7 +43,7 @@ pub(crate) fn router(center: Center) -> Router {
 
 /// What is at every path.
 pub(super) fn described() -> (Router<Center>, Value) {
-    let read = for_apis(for_sources(for_readers(Api::new())));
+    let read = for_modules(for_apis(for_sources(for_readers(Api::new()))));
     for_hosts(for_decisions(for_rollouts(for_proposals(for_policy(read))))).done()
 }
 
@@ -164,6 +164,19 @@ fn for_apis(api: Api) -> Api {
         .route("put", "/apis/marks", put(apis::mark), mark.failing(&[404, 409]))
 }
 
+fn for_modules(api: Api) -> Api {
+    let list = reads("modules", "Published modules, and how each is on every host", &[], Gives::Json("Modules"));
+    let publish = changes("publishModule", "Let hosts have a module", &[], Says::Json("Sending"), Gives::Json("Taken"));
+    let approve = Operation { who: Who::Approver, says: Says::Json("Approving"), ..publish };
+    let approve = Operation { id: "approveModule", summary: "Stand for a module of somebody else", ..approve };
+    let withdraw = changes("withdrawModule", "Nobody is to have it any more", &[], Says::Nothing, Gives::Nothing);
+    let withdraw = Operation { who: Who::Person, ..withdraw };
+    api.route("get", "/modules", get(modules::list), list)
+        .route("post", "/modules", post(modules::publish), publish.failing(&[409, 422]))
+        .route("post", "/modules/{name}/approve", post(modules::approve), approve.failing(&[404, 409]))
+        .route("delete", "/modules/{name}", delete(modules::withdraw), withdraw.failing(&[403, 404]))
+}
+
 fn for_rollouts(api: Api) -> Api {
     const ROLLOUT: Gives = Gives::Json("Rollout");
     let comment = Says::Perhaps("Comment");
@@ -249,6 +262,7 @@ fn for_hosts(api: Api) -> Api {
         ("wait", "Number", false),
         ("whole", "Flag", false),
         ("answered", "Number", false),
+        ("modules", "Digest", false),
     ];
     const QUESTION: &str = "/agent/questions/{number}";
     let (renew, renewed) = (Says::Json("Renew"), Gives::Json("Renewed"));
@@ -260,6 +274,13 @@ fn for_hosts(api: Api) -> Api {
     let watch = host("watch", "What is new", WATCH, Says::Nothing, delivery);
     let asked = host("question", "Decisions that somebody thinks of", &[], Says::Nothing, Gives::Json("Question"));
     let answer = host("answer", "Whom they would have hit", &[], Says::Json("Answer"), Gives::Nothing);
+    let listed = host("hostModules", "Modules for this host", &[], Says::Nothing, Gives::Json("ModuleList"));
+    let module = host("hostModule", "The file of one of them", &[], Says::Nothing, Gives::Bytes(loaders::KIND));
+    let told = host("tellModules", "How they are there", &[], Says::Json("ModulesTold"), Gives::Nothing);
+    let api = api
+        .route("get", "/agent/modules", get(loaders::list), listed)
+        .route("post", "/agent/modules", post(loaders::tell), told)
+        .route("get", "/agent/modules/{digest}", get(loaders::file), module.failing(&[404]));
     api.route("post", "/enrol", post(agents::enrol), Operation { who: Who::Anybody, ..enrol.failing(&[403]) })
         .route("get", "/agent/watch", get(agents::watch), watch.failing(&[409]))
         .route("post", "/agent/ack", post(agents::acknowledge), ack)

@@ -2,6 +2,9 @@
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use enforcer_policy::revision::{Digest, Signer};
 use http_body_util::BodyExt as _;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
@@ -12,7 +15,7 @@ use super::*;
 use crate::folder::Folder;
 use crate::rules::Rules;
 use crate::serve::Peer;
-use crate::store::{Role, Store};
+use crate::store::{Enrolment, Role, Store};
 
 struct Lab {
     router: axum::Router,
@@ -25,6 +28,8 @@ struct Lab {
 struct Said {
     status: StatusCode,
     kind: String,
+    /// Which modules a host is told that there are for it.
+    modules: Option<String>,
     body: Bytes,
 }
 
@@ -58,12 +63,33 @@ impl Lab {
         let request = request.body(body.into()).unwrap();
         let answer = TowerToHyperService::new(self.router.clone()).call(request).await.unwrap();
         let kind = answer.headers().get(header::CONTENT_TYPE).map_or("", |kind| kind.to_str().unwrap()).to_owned();
+        let modules = answer.headers().get("enforcer-modules").map(|digest| digest.to_str().unwrap().to_owned());
         let status = answer.status();
-        Said { status, kind, body: answer.into_body().collect().await.unwrap().to_bytes() }
+        Said { status, kind, modules, body: answer.into_body().collect().await.unwrap().to_bytes() }
+    }
+}
+
+impl Lab {
+    /// The same as a host of this group sees it.
+    fn as_host(&self, group: &str) -> Self {
+        let mut desk = self.center.desk();
+        let host = Enrolment { host: "edge-1".to_owned(), groups: vec![group.to_owned()] };
+        let until = crate::clock::now().plus(Duration::from_mins(1));
+        let (id, _) = desk.store().invite(&host, until, "test").unwrap();
+        assert!(desk.store().enrol(&id, &host, "fingerprint").unwrap());
+        drop(desk);
+        let peer = Peer { address: [192, 0, 2, 1].into(), certificate: Some("fingerprint".to_owned()) };
+        let router = router(self.center.clone()).layer(Extension(peer));
+        let (token, approver) = (self.token.clone(), self.approver.clone());
+        Self { router, token, approver, center: self.center.clone(), _folder: tempfile::tempdir().unwrap() }
     }
 }
 
 impl Said {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
     #[track_caller]
     fn is_problem(&self) {
         let text = String::from_utf8_lossy(&self.body);
@@ -244,4 +270,74 @@ async fn sources_are_shown_and_nobody_is_called_like_one() {
         let refused = lab.center.desk().store().add_token(name, Role::Operator, None, "test").unwrap_err();
         assert!(refused.to_string().contains("source:"), "{refused}");
     }
+}
+
+/// A module of this name, signed, as it is sent.
+fn sending(name: &str, more: &Value) -> String {
+    let manifest = format!(
+        r#"{{"abi":1,"name":"{name}","version":"1.0.0","title":"pages","risk":"API4:2023","kinds":[{{"name":"page","severity":"low","fix":"none"}}]}}"#
+    );
+    let content = [b"\x11enforcer.manifest", manifest.as_bytes()].concat();
+    let length = [u8::try_from(content.len() & 0x7f).unwrap() | 0x80, u8::try_from(content.len() >> 7).unwrap()];
+    let module = [b"\0asm\x01\0\0\0\0".as_slice(), &length, &content].concat();
+    let signed = enforcer_module::sign(&module, &Signer::from_seed(&[7; 32]));
+    let mut body = serde_json::json!({"module": STANDARD.encode(signed)});
+    body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    body.to_string()
+}
+
+#[tokio::test]
+async fn modules_are_for_the_hosts_that_they_are_published_for() {
+    let lab = Lab::new();
+    let (token, host) = (Some(lab.token.as_str()), lab.as_host("edge"));
+    for (name, more, status) in [
+        ("pages", serde_json::json!({"groups": ["edge"]}), 200),
+        ("others", serde_json::json!({"groups": ["core"]}), 422),
+        ("tokens", Value::Null, 400),
+        ("pages", serde_json::json!({"parameters": {"size": "1"}}), 400),
+        ("pages", serde_json::json!({"mode": "enforce"}), 400),
+    ] {
+        let said = lab.ask("POST", "/v1/modules", token, sending(name, &more)).await;
+        assert_eq!(said.status, status, "{name} {more}: {}", String::from_utf8_lossy(&said.body));
+    }
+    assert_eq!(lab.ask("POST", "/v1/modules", Some(&lab.approver), sending("more", &Value::Null)).await.status, 403);
+    assert_eq!(lab.ask("POST", "/v1/modules", None, "{").await.status, 401, "a stranger's bytes are not looked at");
+    let none = Digest::default();
+    let before = host.ask("GET", &format!("/v1/agent/watch?number=0&hash={none}"), None, "").await;
+    assert_eq!((before.status, before.modules), (StatusCode::NO_CONTENT, None), "an agent of before is not told");
+    let watch = |held: &str| format!("/v1/agent/watch?number=0&hash={none}&wait=0&modules={held}");
+    let told = host.ask("GET", &watch(&none.to_string()), None, "").await.modules.unwrap();
+    assert_eq!(host.ask("GET", &watch(&told), None, "").await.modules, None, "it knows");
+    let list = host.ask("GET", "/v1/agent/modules", None, "").await.json();
+    assert_eq!((&list["digest"], &list["modules"][0]["name"]), (&Value::from(told), &Value::from("pages")));
+    let path = format!("/v1/agent/modules/{}", list["modules"][0]["digest"].as_str().unwrap());
+    let file = host.ask("GET", &path, None, "").await;
+    assert_eq!(enforcer_module::Label::read(&file.body).unwrap().manifest.name, "pages");
+    assert_eq!(host.ask("GET", &format!("/v1/agent/modules/{none}"), None, "").await.status, 404);
+    assert_eq!(lab.ask("GET", &path, token, "").await.status, 401, "people do not ask as hosts");
+    let page = lab.ask("GET", "/v1/modules", token, "").await.json();
+    assert_eq!(page["items"][0]["hosts"][0]["state"], "unheard");
+    assert_eq!(lab.ask("DELETE", "/v1/modules/pages", Some(&lab.approver), "").await.status, 404, "it does not wait");
+    assert_eq!(lab.ask("DELETE", "/v1/modules/pages", token, "").await.status, 204);
+    assert!(host.ask("GET", &watch(page["items"][0]["digest"].as_str().unwrap()), None, "").await.modules.is_some());
+}
+
+#[tokio::test]
+async fn what_is_approved_is_what_was_looked_at() {
+    let lab = Lab::under("second_person = [\"modules\"]\n");
+    let (token, bea) = (Some(lab.token.as_str()), Some(lab.approver.as_str()));
+    let proposed = lab.ask("POST", "/v1/modules", token, sending("pages", &Value::Null)).await.json();
+    assert_eq!(proposed["waits"], true);
+    let approve = async |who, digest: &Value| {
+        let body = serde_json::json!({"digest": digest}).to_string();
+        lab.ask("POST", "/v1/modules/pages/approve", who, body).await.status
+    };
+    assert_eq!(approve(token, &proposed["digest"]).await, 403);
+    assert_eq!(approve(bea, &Value::from(Digest::default().to_string())).await, 409);
+    assert_eq!(approve(bea, &proposed["digest"]).await, 200);
+    assert_eq!(approve(bea, &proposed["digest"]).await, 404, "it waits no more");
+    lab.ask("POST", "/v1/modules", token, sending("others", &Value::Null)).await;
+    assert_eq!(lab.ask("DELETE", "/v1/modules/others", bea, "").await.status, 204, "an approver rejects");
+    let page = lab.ask("GET", "/v1/modules", bea, "").await.json();
+    assert_eq!((page["items"].as_array().unwrap().len(), page["waiting"].as_array().unwrap().len()), (1, 0));
 }

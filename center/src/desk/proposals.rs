@@ -101,9 +101,7 @@ impl Desk {
     /// `hosts`: what they say now.
     pub fn approve(&mut self, id: u64, (guard, hosts): (&Guard, &[HostNow]), by: &Signature) -> Result<u64, DeskError> {
         let row = self.open_proposal(id)?;
-        if row.token == by.token || is_same(&row.author, &by.author) {
-            return Err(DeskError::SamePerson(row.author));
-        }
+        self.stands_for((&row.author, &row.token), by)?;
         let (shown, change) = self.shown(&row)?;
         if let Some(why) = shown.stale {
             return Err(DeskError::Stale(id, why));
@@ -128,6 +126,19 @@ impl Desk {
         self.store.reject(id, &by.author, &detail).map_err(anyhow::Error::from)?;
         self.tell("proposal_rejected", "low", format!("{} rejected proposal {id} {detail}", by.author));
         Ok(())
+    }
+
+    /// Until when a module that is published now waits for a second person; none where it needs none.
+    pub fn module_waits(&self, published: Moment) -> Option<Moment> {
+        self.rules.modules_need_two().then(|| published.plus(self.rules.wait()))
+    }
+
+    /// Whether somebody may stand for what `author` did with a token: they must be somebody else, and the token must still count.
+    pub fn stands_for(&self, (author, token): (&str, &str), by: &Signature) -> Result<bool, DeskError> {
+        if token == by.token || is_same(author, &by.author) {
+            return Err(DeskError::SamePerson(author.to_owned()));
+        }
+        Ok(self.store.token_counts(token).map_err(anyhow::Error::from)?)
     }
 
     /// Those that nobody has approved in time are over.

@@ -64,6 +64,8 @@ families! {
     PROPOSALS = Gauge "proposals" [] "Changes that wait for a second person.";
     ROLLOUT_STAGE = Gauge "rollout_stage" [] "How many stages of a rollout are out; 0 when none is on.";
     ROLLOUTS = Counter "rollouts" ["result"] "Rollouts that ended: finished; stopped, and the policy before is back.";
+    MODULES = Gauge "modules" ["state"] "Modules that are published for hosts; that wait for a second person.";
+    MODULE_HOSTS = Gauge "module_hosts" ["state"] "Published modules on hosts, each counted on each host that gets it: loaded, refused there, stopped there, or unheard.";
     FILES = Gauge "file" Bytes ["file"] "Bytes of the center's files, with what SQLite has beside them.";
 }
 

@@ -37,6 +37,10 @@ pub(crate) struct Snapshot {
     pub(crate) exports: Vec<(String, u64, bool)>,
     /// All sources, by name.
     pub(crate) sources: Vec<(String, SourceState)>,
+    /// Modules that are published, and that wait.
+    pub(crate) modules: [u64; 2],
+    /// Hosts that have a module, by how it is there.
+    pub(crate) module_hosts: Vec<(&'static str, u64)>,
     /// Bytes of each file.
     pub(crate) files: Vec<(&'static str, u64)>,
 }

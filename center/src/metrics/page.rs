@@ -35,7 +35,8 @@ impl Collector for Page {
         hosts(&mut writer, &self.0)?;
         traffic(&mut writer, &self.0)?;
         events(&mut writer, &self.0)?;
-        sources(&mut writer, &self.0)
+        sources(&mut writer, &self.0)?;
+        modules(&mut writer, &self.0)
     }
 }
 
@@ -107,6 +108,13 @@ fn sources(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     writer.gauges(families::SOURCE_REMOVED, each(removed))?;
     let works = |state: &SourceState| if state.failing.is_none() && state.waiting.is_none() { 1.0 } else { 0.0 };
     writer.gauges(families::SOURCE_WORKS, each(works))
+}
+
+fn modules(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let [published, waiting] = snapshot.modules;
+    let states = [("published", float(published)), ("waiting", float(waiting))];
+    writer.gauges(families::MODULES, states.into_iter())?;
+    writer.gauges(families::MODULE_HOSTS, snapshot.module_hosts.iter().map(|(state, hosts)| (*state, float(*hosts))))
 }
 
 /// Writes families one after another.

@@ -29,6 +29,8 @@ fn snapshot() -> Snapshot {
         last_event: 50,
         exports: vec![("archive".to_owned(), 40, true)],
         sources: vec![("crowdsec".to_owned(), SourceState { held: 3, ..SourceState::default() })],
+        modules: [2, 1],
+        module_hosts: vec![("loaded", 4), ("refused", 1)],
         files: vec![("center.db", 4096)],
     }
 }
@@ -52,6 +54,8 @@ fn the_page_has_every_family_with_help_and_nothing_else() {
         "enforcer_center_watching 1.0",
         "enforcer_center_source_held{source=\"crowdsec\"} 3.0",
         "enforcer_center_source_works{source=\"crowdsec\"} 1.0",
+        "enforcer_center_modules{state=\"waiting\"} 1.0",
+        "enforcer_center_module_hosts{state=\"loaded\"} 4.0",
     ] {
         assert!(page.lines().any(|one| one == line), "no {line} in\n{page}");
     }

@@ -8,10 +8,8 @@ use enforcer_policy::Moment;
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
-use super::{PATIENCE, StoreError, moment, stored};
+use super::{MONTH, PATIENCE, StoreError, moment, stored};
 
-/// Milliseconds after which a host's inventory is of the past.
-const MONTH: u64 = 30 * 24 * 3_600_000;
 /// Endpoints that bear a mark.
 const MOST_MARKS: u64 = 100_000;
 

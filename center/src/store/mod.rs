@@ -10,6 +10,7 @@ mod apis;
 mod audit;
 mod events;
 mod hosts;
+mod modules;
 mod proposals;
 mod replies;
 mod revisions;
@@ -33,6 +34,7 @@ pub use apis::{ApiStore, Known as KnownApis, Mark};
 pub use audit::{AuditEntry, Broken};
 pub use events::{Batch, EventStore, KeptEvent, MOST as MOST_EVENTS, Wanted, gap};
 pub use hosts::{Ack, Held, Host, Said, Skipped, Traffic};
+pub use modules::{HostTold, ModuleStore, Published};
 pub use proposals::ProposalRow;
 pub use replies::ReplyRow;
 pub use revisions::{Along, Row};
@@ -173,6 +175,8 @@ fn moment(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Moment> {
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Milliseconds after which what a host told is of the past.
+const MONTH: u64 = 30 * 24 * 3_600_000;
 /// What each version brought: the first one its tables, each later one what came with it.
 const STEPS: [&str; 7] = [
     include_str!("schema.sql"),

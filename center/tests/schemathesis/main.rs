@@ -15,15 +15,24 @@ mod run;
 
 use office::Office;
 
-/// Everything that people can ask, by somebody who may change policy alone.
+/// Everything that people can ask, by somebody who may change policy alone; but for modules, which have a run of their own.
 #[test]
 fn schemathesis_as_an_operator() {
     let office = Office::open("");
-    office.tool().token(&office.token("ada", "operator")).phases(&[SINGLY, "stateful"]).holds();
+    let tool = office.tool().token(&office.token("ada", "operator")).without(MODULES);
+    tool.phases(&[SINGLY, "stateful"]).holds();
     assert!(office.revisions_of("ada") > 10, "hardly anything was changed");
 }
 
-/// The same where every change of theirs waits for somebody else.
+/// Modules, of which one is published.
+#[test]
+fn schemathesis_of_modules() {
+    let office = Office::open("");
+    office.publish();
+    office.tool().token(&office.token("ada", "operator")).only(MODULES).phases(&[SINGLY]).holds();
+}
+
+/// Everything where every change of theirs waits for somebody else.
 #[test]
 fn schemathesis_where_two_decide() {
     let office = Office::open(TWO);
@@ -54,10 +63,12 @@ fn schemathesis_as_a_host() {
     let office = Office::open("");
     // One that knows no revision need not wait for news.
     office.decide(1);
+    office.publish();
     office.tool().host(&office.enrol("edge-1")).only("/agent/|/enrol").phases(&[SINGLY]).holds();
 }
 
 /// Request by request.
 const SINGLY: &str = "examples,coverage,fuzzing";
+const MODULES: &str = "^/v1/modules";
 /// Whatever anybody changes waits for a second person.
 const TWO: &str = "second_person = [\"everything\"]\n";

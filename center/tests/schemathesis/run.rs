@@ -50,6 +50,12 @@ impl Tool {
         self
     }
 
+    /// Not at paths like this.
+    pub(crate) fn without(mut self, path: &str) -> Self {
+        self.command.args(["--exclude-path-regex", path]);
+        self
+    }
+
     /// In these phases, a run for each of them. On a slow machine the first phases of a run leave no time to its last, and one of requests that
     /// follow from each other (`stateful`) fails when it had none.
     pub(crate) fn phases(self, runs: &'static [&'static str]) -> Self {

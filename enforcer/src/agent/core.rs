@@ -13,6 +13,7 @@ use super::center::CenterState;
 use super::crowdsec::CrowdSecState;
 use super::findings::Watch;
 use super::owners::Owners;
+use super::published::Published;
 use super::reload::allowed as configured;
 use super::samples::Learned;
 use super::told::Told;
@@ -83,6 +84,8 @@ pub(super) struct Core {
     pub(super) detached: bool,
     /// What came from the center.
     pub(super) center: CenterState,
+    /// What the center publishes.
+    pub(super) published: Published,
     /// What came from CrowdSec.
     pub(super) crowdsec: CrowdSecState,
     /// What the center is to be told.
@@ -134,6 +137,7 @@ impl Core {
             seconds: 0,
             detached: false,
             center: CenterState::default(),
+            published: Published::default(),
             crowdsec: CrowdSecState::default(),
             told: Told::default(),
             random: RandomState::new(),

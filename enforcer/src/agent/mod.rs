@@ -28,6 +28,7 @@ mod notify;
 mod orders;
 mod owners;
 mod places;
+mod published;
 mod reconcile;
 mod reload;
 mod reports;

@@ -44,14 +44,16 @@ impl Core {
     fn take_over(&mut self, own: Config) -> Result<(), Trouble> {
         let modules = self.load_modules(&own)?;
         self.note_what_needs_a_restart(&own);
-        let config = self.beside_center(&own);
+        let modules = self.with_published(&modules, &own);
         let before = self.swap_modules(modules);
+        let config = self.beside_center(&own);
         if let Err(trouble) = self.turn_to(config) {
             self.swap_modules(before);
             return Err(trouble);
         }
         self.problems.remove("modules");
         self.own = own;
+        self.note_published();
         self.stand_again();
         Ok(())
     }

@@ -41,6 +41,7 @@ impl Core {
             drift: self.drift.clone(),
             events: self.events(),
             center: self.center_report(),
+            published: self.published_in_words(),
             problems: self.problems.values().chain(self.full.values()).cloned().collect(),
         }
     }
@@ -91,6 +92,7 @@ impl Core {
             enforcement: self.enforcement.clone(),
             apis: self.apis.counts(),
             findings: self.finding_counts(),
+            published: self.published_counts(),
             spool: self.told.counts(),
             crowdsec: self.crowdsec_counts(),
         }

@@ -27,7 +27,7 @@ use crate::kernel::{EventRing, Kernel, Opened, SampleRing, Setup, interfaces, ke
 use crate::metrics;
 use crate::spool::Spool;
 use crate::store::{Journal, Recovered, Torn, identity_key};
-use crate::sync::{Courier, Enrolment, Line, Outbox, Shelf, SyncError, Teller, spool_id};
+use crate::sync::{Courier, Enrolment, Line, Outbox, Porter, Shelf, SyncError, Teller, spool_id};
 use crate::wire::Trouble;
 
 /// What is read of the kernel.
@@ -66,14 +66,16 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         member.and_then(|member| open_line(&mut core, member)).unwrap_or_else(|error| no_line(&mut core, &error));
     let courier = line.as_ref().and_then(|_| open_courier(&mut core));
     let teller = line.as_ref().map(|_| Teller::new(core.config.agent.state_dir.clone()));
+    let porter = line.as_ref().map(|_| Porter);
     let core = Shared::new(core);
     notify::tell("READY=1");
     tracing::info!(pid = std::process::id(), "ready");
     let line = line.map(|line| tokio::spawn(line.run(core.clone())));
     let courier = courier.map(|courier| tokio::spawn(courier.run()));
     let teller = teller.map(|teller| tokio::spawn(teller.run(core.clone())));
+    let porter = porter.map(|porter| tokio::spawn(porter.run(core.clone())));
     serve(&core, socket, pages, rings, agent.socket_group.is_some()).await?;
-    line.iter().chain(&courier).chain(&teller).for_each(tokio::task::JoinHandle::abort);
+    line.iter().chain(&courier).chain(&teller).chain(&porter).for_each(tokio::task::JoinHandle::abort);
     core.lock().end_told();
     core.lock().save_apis();
     core.lock().save_findings();
@@ -165,6 +167,9 @@ fn bring_up(
         let text = format!("the pinned maps were replaced ({why}): counters began again at zero");
         tracing::warn!("{text}");
         core.problems.insert("migrated", text);
+    }
+    if !matches!(member, Ok(None)) {
+        core.open_published();
     }
     match member {
         Ok(None) => {}

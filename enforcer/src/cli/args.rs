@@ -12,7 +12,7 @@ use enforcer_common::SubjectKind;
 
 use super::decide_args::word_of;
 pub(super) use super::decide_args::{AllowArgs, BlockArgs, Target, UnblockArgs, ValueArgs};
-pub(super) use super::filter_args::{ModuleCommand, TrialArgs};
+pub(super) use super::filter_args::{ModuleCommand, PublishArgs, TrialArgs};
 pub(super) use super::find_args::{
     ApisArgs, ApisCommand, DrillArgs, FilterCommand, FiltersArgs, FindingCommand, FindingsArgs, ReplayArgs, ReportArgs,
 };
@@ -88,7 +88,7 @@ pub enum Command {
     Enroll(EnrollArgs),
     /// Follow refusals and observations as they happen
     Events(EventsArgs),
-    /// Write, try and sign filters of your own, as WebAssembly modules
+    /// Write, try, sign and publish filters of your own, as WebAssembly modules
     #[command(subcommand)]
     Filter(ModuleCommand),
     /// Show the filters, what they may do and what they cost

@@ -10,8 +10,8 @@ use super::args::Globals;
 use super::client::Client;
 use super::failure::Failure;
 use super::out::Out;
-use super::table::{Grid, Mood, clean, grouped, number, right, span, state, word};
-use crate::wire::{CenterReport, Exit, MapFill, Request, ServiceReport, StatusReport, VerdictCount};
+use super::table::{Grid, Mood, clean, grouped, maybe, number, right, span, state, word};
+use crate::wire::{CenterReport, Exit, MapFill, PublishedReport, Request, ServiceReport, StatusReport, VerdictCount};
 
 /// `status`.
 pub(super) fn status(globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
@@ -24,7 +24,12 @@ pub(super) fn status(globals: &Globals, out: &mut Out) -> Result<Exit, Failure> 
 /// The whole page.
 pub(super) fn text(report: &StatusReport, now: Moment, colour: bool) -> String {
     let mut text = facts(report, now, colour);
-    let sections = [attachments(report, colour), services(&report.services, colour), maps(&report.maps, colour)];
+    let sections = [
+        attachments(report, colour),
+        services(&report.services, colour),
+        published(&report.published, now, colour),
+        maps(&report.maps, colour),
+    ];
     for section in sections.into_iter().flatten() {
         text.push('\n');
         text.push_str(&section);
@@ -115,6 +120,23 @@ fn services(services: &[ServiceReport], colour: bool) -> Option<String> {
         grid.cells(cells);
     }
     (!services.is_empty()).then(|| grid.text())
+}
+
+/// Modules that the center publishes.
+fn published(modules: &[PublishedReport], now: Moment, colour: bool) -> Option<String> {
+    let mut grid = Grid::new(&["PUBLISHED", "VERSION", "STATE", "SINCE", "WHY"], colour);
+    for module in modules {
+        let mood = if module.state == "loaded" { Mood::Good } else { Mood::Doubtful };
+        let (since, why) = (span(module.since.until(now)), Some(&module.why).filter(|why| !why.is_empty()));
+        grid.row([
+            word(&module.name),
+            word(&module.version),
+            state(&clean(&module.state), mood),
+            word(since),
+            maybe(why),
+        ]);
+    }
+    (!modules.is_empty()).then(|| grid.text())
 }
 
 /// Requests with one verdict.

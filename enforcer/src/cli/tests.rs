@@ -303,6 +303,18 @@ fn status_and_why_and_doctor_fit_on_a_page() {
     assert!(super::status::text(&status(), now, true).contains('\u{1b}'));
 }
 
+fn published(name: &str, state: &str, why: &str) -> PublishedReport {
+    let (name, version, digest) = (name.to_owned(), "1.0.0".to_owned(), "ab".repeat(32));
+    PublishedReport {
+        name,
+        version,
+        digest,
+        state: state.to_owned(),
+        why: why.to_owned(),
+        since: Moment(1_767_225_000_000),
+    }
+}
+
 fn status() -> StatusReport {
     let kinds = |ip, device| {
         vec![KindCount { kind: SubjectKind::Ip, count: ip }, KindCount { kind: SubjectKind::Device, count: device }]
@@ -334,6 +346,7 @@ fn status() -> StatusReport {
         drift: Drift { last_check: Some(Moment(1_767_225_597_000)), differences: 1, repaired: 0 },
         events: EventTotals { seen: 120, lost: 0, samples: 9, samples_lost: 1 },
         center: None,
+        published: vec![published("my-pages", "loaded", ""), published("other", "refused", "this host trusts no key")],
         problems: vec!["the kernel holds 1 decision less than was decided".to_owned()],
     }
 }

@@ -91,7 +91,7 @@ impl Config {
             return Ok(());
         }
         let Some(service) = self.services.iter_mut().find(|one| one.name == service) else { return Ok(()) };
-        if own.modules.iter().any(|module| module.name == filter) {
+        if own.modules.iter().any(|module| module.name == filter) || own.published.contains_key(filter) {
             // What fits a module is known where its file is read; there it is told, too.
             service.filters.insert(filter.to_owned(), cell);
             return Ok(());

@@ -16,13 +16,16 @@ mod places;
 mod sections;
 mod service;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use enforcer_common::{AllowKind, Prefix, SubjectKind, Take};
+use enforcer_insight::filters::WantedCell;
 use enforcer_policy::Template;
 use enforcer_policy::reading as reader;
+use enforcer_policy::revision::Verifier;
 pub use enforcer_policy::{DurationError, format_duration, parse_duration};
 use toml::de::DeTable;
 
@@ -30,7 +33,7 @@ pub use central::LeftOut;
 pub use compile::{Compiled, SERVICES_PER_SIDE, Scene, compile};
 pub use crowdsec::CrowdSec;
 pub use filters::Filters;
-pub use modules::ModuleFile;
+pub use modules::{MOST_MODULES, ModuleFile};
 pub use notice::{HOLE, NoticeText, NoticeType};
 pub use places::PLACES_PER_SIDE;
 pub use reader::{Problem, Problems};
@@ -58,6 +61,10 @@ pub struct Config {
     pub filters: Filters,
     /// Filters that are files.
     pub modules: Vec<ModuleFile>,
+    /// Who may have signed a module that the center publishes; nobody, and none is run.
+    pub trusted: Vec<Verifier>,
+    /// What the center says of the modules of its own that run here. No file says so.
+    pub published: BTreeMap<String, WantedCell>,
     /// A CrowdSec whose decisions hold here.
     pub crowdsec: Option<CrowdSec>,
 }

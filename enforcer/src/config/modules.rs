@@ -1,4 +1,5 @@
-//! `[[module]]`: filters that are files. In: the sections. Out: names, files, keys. Never here: reading the files.
+//! `[[module]]` and `[published]`: filters that are files, here or published by the center. In: the sections. Out: names, files, keys. Never here: reading
+//! the files.
 use std::path::PathBuf;
 
 use enforcer_insight::filters::Catalogue;
@@ -23,13 +24,25 @@ pub struct ModuleFile {
 pub(super) fn modules(sections: Vec<Section<'_>>, report: &mut Report) -> Vec<ModuleFile> {
     let mut modules = Vec::new();
     for section in sections {
-        if modules.len() == MOST {
-            section.refuse(report, format!("there are more than {MOST} modules"), "join filters that belong together");
+        if modules.len() == MOST_MODULES {
+            section.refuse(
+                report,
+                format!("there are more than {MOST_MODULES} modules"),
+                "join filters that belong together",
+            );
             break;
         }
         modules.extend(module(section, &modules, report));
     }
     modules
+}
+
+/// `[published]`: whose modules are run, when the center publishes them. Without it, nobody's.
+pub(super) fn trusted(mut section: Section<'_>, report: &mut Report) -> Vec<Verifier> {
+    let keys = section.need(report, "keys", "[\"the public key of who signs modules\"]");
+    let keys = keys.map_or_else(Vec::new, |value| keys_of(&value, report));
+    section.finish(report);
+    keys
 }
 
 fn module(mut section: Section<'_>, others: &[ModuleFile], report: &mut Report) -> Option<ModuleFile> {
@@ -42,7 +55,8 @@ fn module(mut section: Section<'_>, others: &[ModuleFile], report: &mut Report) 
         }
         Some(PathBuf::from(text))
     });
-    let keys = section.need(report, "keys", "[\"the public key of who signed it\"]").map(|value| keys(&value, report));
+    let keys =
+        section.need(report, "keys", "[\"the public key of who signed it\"]").map(|value| keys_of(&value, report));
     section.finish(report);
     Some(ModuleFile { name: name?, file: file?, keys: keys?, line })
 }
@@ -59,7 +73,7 @@ fn name(value: &Value<'_>, others: &[ModuleFile], report: &mut Report) -> Option
     None
 }
 
-fn keys(value: &Value<'_>, report: &mut Report) -> Vec<Verifier> {
+fn keys_of(value: &Value<'_>, report: &mut Report) -> Vec<Verifier> {
     let elements = value.list(report);
     if elements.is_empty() {
         value.refuse(report, "no key is trusted", "write the public key that enforcer filter key tells");
@@ -79,5 +93,5 @@ fn keys(value: &Value<'_>, report: &mut Report) -> Vec<Verifier> {
     keys
 }
 
-/// Each costs up to 16 MiB on each service.
-const MOST: usize = 16;
+/// Modules of a host, wherever they come from. Each costs up to 16 MiB on each service.
+pub const MOST_MODULES: usize = 16;

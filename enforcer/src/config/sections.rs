@@ -9,8 +9,8 @@ use std::time::Duration;
 use enforcer_common::{AllowKind, Prefix};
 
 use super::crowdsec::crowdsec;
-use super::filters::filters;
-use super::modules::modules;
+use super::filters::{Others, filters};
+use super::modules::{modules, trusted};
 use super::network::parse_network;
 use super::reader::{Report, Section, Value, shown};
 use super::service::{interfaces, services};
@@ -22,13 +22,16 @@ pub(super) fn config(mut root: Section<'_>, report: &mut Report) -> Config {
     let fastpath = root.section(report, "fastpath").map_or_else(FastPath::default, |section| fastpath(section, report));
     let limits = root.section(report, "limits").map_or_else(Limits::default, |section| limits(section, report));
     let modules = modules(root.sections(report, "module"), report);
-    let services = services(root.sections(report, "service"), &fastpath.interfaces, &modules, report);
+    let trusted = root.section(report, "published").map_or_else(Vec::new, |section| trusted(section, report));
+    let others = Others { modules: &modules, published: !trusted.is_empty() };
+    let services = services(root.sections(report, "service"), &fastpath.interfaces, others, report);
     let allow = allow(root.sections(report, "allow"), limits.allow, report);
     let filters = root.section(report, "filters");
-    let filters = filters.map_or_else(Filters::new, |section| self::filters(&section, &modules, report));
+    let filters = filters.map_or_else(Filters::new, |section| self::filters(&section, others, report));
     let crowdsec = root.section(report, "crowdsec").and_then(|section| crowdsec(section, report));
     root.finish(report);
-    Config { agent, fastpath, limits, services, allow, filters, modules, crowdsec }
+    let published = BTreeMap::new();
+    Config { agent, fastpath, limits, services, allow, filters, modules, trusted, published, crowdsec }
 }
 
 fn agent(mut section: Section<'_>, report: &mut Report) -> Agent {

@@ -9,17 +9,17 @@ use enforcer_common::limits::{SERVICE_PORTS, WATCHES};
 use enforcer_policy::{Template, service_id};
 
 use super::compile::SERVICES_PER_SIDE;
-use super::filters::filters;
+use super::filters::{Others, filters};
 use super::notice::notice;
 use super::places::{PLACES_PER_SIDE, fixed, listeners};
 use super::reader::{Report, Section, Value, shown};
-use super::{Filters, IdentityRule, Manners, ModuleFile, NoticeText, Service, Share, identity};
+use super::{Filters, IdentityRule, Manners, NoticeText, Service, Share, identity};
 
 /// What the services read so far have taken.
 #[derive(Default)]
 pub(super) struct Taken<'m> {
     /// Filters that services may speak of besides those that are built in.
-    modules: &'m [ModuleFile],
+    others: Others<'m>,
     names: BTreeMap<String, usize>,
     ids: BTreeMap<u32, String>,
     listeners: BTreeMap<(String, u16), Vec<(String, Service)>>,
@@ -30,10 +30,10 @@ pub(super) struct Taken<'m> {
 pub(super) fn services(
     sections: Vec<Section<'_>>,
     fastpath: &[String],
-    modules: &[ModuleFile],
+    others: Others<'_>,
     report: &mut Report,
 ) -> Vec<Service> {
-    let mut taken = Taken { modules, ..Taken::default() };
+    let mut taken = Taken { others, ..Taken::default() };
     let mut services = Vec::new();
     for section in sections {
         if !taken.add(section, fastpath, &mut services, report) {
@@ -78,7 +78,7 @@ fn service(mut section: Section<'_>, fastpath: &[String], taken: &mut Taken<'_>,
     let identities = identities(&mut section, taken, report);
     let notice = section.section(report, "notice").map_or_else(NoticeText::default, |section| notice(section, report));
     let filters = section.section(report, "filters");
-    let filters = filters.map_or_else(Filters::new, |section| self::filters(&section, taken.modules, report));
+    let filters = filters.map_or_else(Filters::new, |section| self::filters(&section, taken.others, report));
     let name = name.unwrap_or_default();
     let mut service = Service {
         name,

@@ -91,6 +91,7 @@ families! {
     FILTER_TIME = Counter "filter_time" Seconds ["service" "filter"] "Time that a filter took.";
     FILTER_HELD = Gauge "filter_held" Bytes ["service" "filter"] "Memory that a filter holds.";
     FILTERS_LOST = Counter "filter_calls_lost" [] "Calls and signs for which there was no room on their way to or from the filters.";
+    PUBLISHED = Gauge "published_modules" ["state"] "Modules that the center publishes for this host: loaded; refused, not used here; stopped, on one service at least.";
     SPOOL_WAITING = Gauge "spool_events" [] "Events on this host's disk that the center has not got; 0 without a center.";
     SPOOL_BYTES = Gauge "spool" Bytes [] "Bytes of events on this host's disk.";
     SPOOL_MOST = Gauge "spool_capacity" Bytes [] "Bytes of events that there may be; then the oldest are given up.";
@@ -148,7 +149,7 @@ const HEAD: &str = "\
 The agent serves these at `/metrics` (default `127.0.0.1:9920`), in OpenMetrics text; `/healthz` says that it runs and
 `/readyz` that the kernel enforces. This page is generated: `UPDATE=1 cargo test -p enforcer metrics`.
 
-Values of labels are closed lists (`reason`, `verdict`, `kind`, `map`, `hook`, `mode`, `limit`) or come from the configuration
+Values of labels are closed lists (`reason`, `verdict`, `kind`, `map`, `hook`, `mode`, `limit`, `state`) or come from the configuration
 (`service`, `interface`), so the number of series is bounded. `verdict` is `refuse` where one reason has several verdicts.
 
 | metric | type | labels | meaning |

@@ -56,6 +56,8 @@ pub struct Snapshot {
     pub apis: ApiCounts,
     /// Filters and findings.
     pub findings: FindingCounts,
+    /// Modules that the center publishes, by state.
+    pub published: Vec<(&'static str, u64)>,
     /// Events on their way to the center.
     pub spool: SpoolCounts,
     /// CrowdSec.

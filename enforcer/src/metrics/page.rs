@@ -144,7 +144,9 @@ fn findings(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     writer.counters(families::FILTER_TIME, seconds)?;
     let held = each(|one| one.held_bytes).map(|(label, bytes)| (label, float(bytes)));
     writer.gauges(families::FILTER_HELD, held)?;
-    writer.counters(families::FILTERS_LOST, [([], found.lost)])
+    writer.counters(families::FILTERS_LOST, [([], found.lost)])?;
+    let published = snapshot.published.iter().map(|(state, count)| ([(*state).to_owned()], float(*count)));
+    writer.gauges(families::PUBLISHED, published)
 }
 
 fn spool(writer: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {

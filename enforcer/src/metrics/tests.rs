@@ -61,6 +61,7 @@ fn snapshot() -> Snapshot {
         orders_refused: 6,
         enforcement,
         findings: FindingCounts { new: 3, forgotten: 1, decided: 2, lost: 4, filters: vec![filter()] },
+        published: vec![("loaded", 2), ("refused", 1), ("stopped", 0)],
         spool: SpoolCounts { waiting: 7, bytes: 2048, most: 1 << 26, dropped: 1, delivered: 90 },
         crowdsec: CrowdSecCounts {
             wanted: 3,

@@ -7,7 +7,7 @@ use enforcer_policy::revision::Signer;
 use super::*;
 
 /// The least that is a module, of this version.
-fn module(version: &str) -> Vec<u8> {
+pub(super) fn module(version: &str) -> Vec<u8> {
     let manifest = format!(
         r#"{{"abi":1,"name":"pages","version":"{version}","title":"pages","risk":"API4:2023","kinds":[{{"name":"page","severity":"low","fix":"none"}}],"parameters":[{{"name":"page","count":[1,9],"default":"3","doc":"any"}}]}}"#
     );

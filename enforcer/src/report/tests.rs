@@ -34,6 +34,7 @@ fn status() -> StatusReport {
         drift: Drift { last_check: None, differences: 0, repaired: 3 },
         events: EventTotals::default(),
         center: None,
+        published: Vec::new(),
         problems: vec!["a <problem>".to_owned()],
     }
 }

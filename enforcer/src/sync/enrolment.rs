@@ -143,6 +143,9 @@ impl Enrolment {
     /// The file in that folder with the services that were carried out last.
     pub const SERVICES: &str = "services.toml";
 
+    /// The file in that folder with the list of the center's modules.
+    pub const MODULES: &str = "modules.json";
+
     /// The folder below a state folder.
     pub fn folder(state: &Path) -> PathBuf {
         state.join("center")
@@ -178,9 +181,12 @@ impl Enrolment {
         let old = Self::load(state).ok().flatten();
         let (other_center, other_groups) =
             old.map_or((true, true), |old| (old.key != self.key, old.groups != self.groups));
-        for (stale, is_so) in
-            [("deliveries", other_center), ("lifted", other_center), (Self::SERVICES, other_center || other_groups)]
-        {
+        for (stale, is_so) in [
+            ("deliveries", other_center),
+            ("lifted", other_center),
+            (Self::MODULES, other_center || other_groups),
+            (Self::SERVICES, other_center || other_groups),
+        ] {
             if is_so {
                 // Mostly there is none.
                 let _ = fs::remove_file(folder.join(stale));

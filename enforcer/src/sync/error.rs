@@ -38,7 +38,7 @@ pub enum SyncError {
 
 impl SyncError {
     /// A failed operation on a file.
-    pub(super) fn file(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn file(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { operation, path, source }
     }

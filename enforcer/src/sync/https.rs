@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use enforcer_policy::revision::Digest;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
@@ -42,6 +43,8 @@ pub struct Https {
     asks: Option<Asks>,
     /// The last question that was put on this connection, and whether it is still to be looked at.
     question: (u64, bool),
+    /// Which modules the center last said to publish for this host, and whether that is still to be told.
+    modules: (Option<Digest>, bool),
 }
 
 impl Server {
@@ -94,7 +97,15 @@ impl Server {
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(SyncError::line)?;
         // Its end shows in the next request.
         tokio::spawn(connection);
-        Ok(Https { sender, host: self.host.clone(), token: None, spread: None, asks: None, question: (0, false) })
+        Ok(Https {
+            sender,
+            host: self.host.clone(),
+            token: None,
+            spread: None,
+            asks: None,
+            question: (0, false),
+            modules: (None, false),
+        })
     }
 }
 
@@ -107,18 +118,21 @@ pub struct Asks {
     pub every: Option<u64>,
     /// Whom a decision would have hit, when somebody thinks of one.
     pub foresight: bool,
+    /// Which modules it knows the center to publish.
+    pub modules: bool,
 }
 
 impl Asks {
     fn parse(words: &str) -> Self {
         let mut words = words.split_ascii_whitespace();
         let traffic = words.next() == Some("traffic");
-        let (mut every, mut foresight) = (None, false);
+        let (mut every, mut foresight, mut modules) = (None, false, false);
         for word in words {
             foresight |= word == "foresight";
+            modules |= word == "modules";
             every = every.or_else(|| word.parse().ok()).filter(|seconds| traffic && *seconds > 0);
         }
-        Self { traffic, every, foresight }
+        Self { traffic, every, foresight, modules }
     }
 }
 
@@ -158,6 +172,17 @@ impl Https {
         self.question.0
     }
 
+    /// Which modules the center publishes for this host, if it has said so since the last call.
+    pub fn modules_news(&mut self) -> Option<Digest> {
+        let is_new = std::mem::take(&mut self.modules.1);
+        self.modules.0.filter(|_| is_new)
+    }
+
+    /// The same, whenever it has said so on this connection.
+    pub const fn modules(&self) -> Option<Digest> {
+        self.modules.0
+    }
+
     /// One request; an answer that is no success is an error with the center's words.
     pub async fn ask(
         &mut self,
@@ -182,6 +207,8 @@ impl Https {
             self.asks = asks.map(Asks::parse).or(self.asks);
             let question = answer.headers().get(QUESTION).and_then(|number| number.to_str().ok()?.parse().ok());
             self.question = question.map_or(self.question, |number| (number, true));
+            let modules = answer.headers().get(MODULES).and_then(|digest| digest.to_str().ok()?.parse().ok());
+            self.modules = modules.map_or(self.modules, |digest| (Some(digest), true));
             let body = Limited::new(answer.into_body(), enforcer_policy::revision::LONGEST_DELIVERY);
             Ok::<_, SyncError>((status, body.collect().await.map_err(SyncError::line)?.to_bytes()))
         };
@@ -221,7 +248,7 @@ struct Fingerprint {
 impl Fingerprint {
     fn is_of(&self, certificate: &CertificateDer<'_>) -> bool {
         let digest: [u8; 32] = Sha256::digest(certificate).into();
-        enforcer_policy::revision::Digest(digest).to_string() == self.digits
+        Digest(digest).to_string() == self.digits
     }
 }
 
@@ -270,11 +297,13 @@ impl ServerCertVerifier for Fingerprint {
 const PORT: u16 = 9443;
 /// A center's header, in milliseconds.
 const SPREAD: &str = "enforcer-spread";
-/// Another one: `traffic`, perhaps with `SECONDS`, perhaps with `foresight`. Centers from before do not send it, and would not take what it
+/// Another one: `traffic`, perhaps with `SECONDS`, perhaps with `foresight` and `modules`. Centers from before do not send it, and would not take what it
 /// asks for.
 const ASKS: &str = "enforcer-asks";
 /// A third one: the number of a question that this host has not answered.
 const QUESTION: &str = "enforcer-question";
+/// A fourth one: the digest of what is published for this host.
+const MODULES: &str = "enforcer-modules";
 const CONNECT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -283,11 +312,12 @@ mod tests {
 
     #[test]
     fn what_a_center_asks_for_is_read_and_nonsense_is_nothing() {
-        let asks = |traffic, every| Asks { traffic, every, foresight: false };
+        let asks = |traffic, every| Asks { traffic, every, ..Asks::default() };
         for (words, meant) in [
             ("traffic", asks(true, None)),
             ("traffic 2", asks(true, Some(2))),
             ("traffic foresight", Asks { foresight: true, ..asks(true, None) }),
+            ("traffic 2 foresight modules", Asks { foresight: true, modules: true, ..asks(true, Some(2)) }),
             ("traffic 2 foresight", Asks { foresight: true, ..asks(true, Some(2)) }),
             ("traffic 0", asks(true, None)),
             ("traffic soon", asks(true, None)),

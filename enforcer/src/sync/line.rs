@@ -31,6 +31,12 @@ pub trait Host {
     fn foresee(&self, _question: &Question) -> impl Future<Output = Answer> {
         std::future::ready(Answer::default())
     }
+    /// Which modules of the center are held.
+    fn modules_held(&self) -> Digest {
+        Digest::default()
+    }
+    /// The center publishes these now.
+    fn announce_modules(&self, _digest: Digest) {}
     /// What is known here is what the center says; with all of it but the decisions.
     fn settled(&self, base: &Base);
     /// How the line is, for `status`.
@@ -151,9 +157,13 @@ impl Line {
             if let Err(error) = self.renew(&mut https, host).await {
                 tracing::warn!(%error, "the certificate was not renewed; the present one goes on");
             }
-            let Some(bytes) = self.watch(&mut https).await? else {
+            let Some(bytes) = self.watch(&mut https, host).await? else {
                 self.backoff.reset();
                 host.settled(self.replica.content().base());
+                if let Some(digest) = https.modules_news() {
+                    host.announce_modules(digest);
+                    continue;
+                }
                 if let Some(number) = https.question() {
                     answer(&mut https, host, number).await?;
                     continue;
@@ -191,11 +201,13 @@ impl Line {
         Ok(())
     }
 
-    async fn watch(&mut self, https: &mut Https) -> Result<Option<bytes::Bytes>, SyncError> {
+    async fn watch(&mut self, https: &mut Https, host: &impl Host) -> Result<Option<bytes::Bytes>, SyncError> {
         let (Known { number, hash }, whole) = (self.replica.known(), self.shelf.is_long());
         let wait = https.asks().every.unwrap_or(WAIT).min(WAIT);
         let answered = if https.asks().foresight { format!("&answered={}", https.answered()) } else { String::new() };
-        let path = format!("/v1/agent/watch?number={number}&hash={hash}&wait={wait}&whole={whole}{answered}");
+        let modules = https.modules().unwrap_or_else(|| host.modules_held());
+        let modules = if https.asks().modules { format!("&modules={modules}") } else { String::new() };
+        let path = format!("/v1/agent/watch?number={number}&hash={hash}&wait={wait}&whole={whole}{answered}{modules}");
         let patience = Duration::from_secs(wait) + PATIENCE;
         let (status, bytes) = https.ask(Method::GET, &path, Vec::new(), patience).await?;
         if let Some(spread) = https.spread() {

@@ -9,6 +9,7 @@
 //!                   deliveries    every accepted one since the last snapshot, verified again at each start
 //!                   lifted        decisions of the center that were ended by hand on this host
 //!                   services.toml services and matrix as they were carried out last
+//!                   modules.json  modules that the center publishes, with their files in modules/
 //! ```
 mod backoff;
 mod courier;
@@ -16,6 +17,7 @@ mod enrolment;
 mod error;
 mod https;
 mod line;
+mod porter;
 mod shelf;
 mod teller;
 
@@ -24,5 +26,6 @@ pub use enrolment::{Enrolment, Invitation, enrol, keep_secret};
 pub use error::SyncError;
 pub use https::{Asks, Https, Server};
 pub use line::{Ack, Held, Host, Line, Phase, Skipped, Traffic};
+pub use porter::{Loads, Porter};
 pub use shelf::Shelf;
 pub use teller::{Learned, Teller};

@@ -1,8 +1,10 @@
 //! Filters and findings, as they are told. In: what the agent knows of them. Out: flat records. Never here: raw identities.
 use enforcer_insight::filters::{Entry, Status};
 use enforcer_insight::findings::{Exception, Finding};
-use enforcer_policy::DecisionId;
+use enforcer_policy::{DecisionId, Moment};
 use serde::{Deserialize, Serialize};
+
+use super::shape;
 
 /// How one filter does on one service.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -55,6 +57,24 @@ impl FilterReport {
             forgotten: status.forgotten,
         }
     }
+}
+
+/// A module that the center publishes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PublishedReport {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Of its bytes.
+    pub digest: String,
+    /// `loaded`, `refused` or `stopped`.
+    pub state: String,
+    /// Why it is not loaded.
+    pub why: String,
+    /// Since when it is so.
+    #[serde(with = "shape")]
+    pub since: Moment,
 }
 
 /// A finding, and what it has led to.

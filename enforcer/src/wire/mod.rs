@@ -26,7 +26,7 @@ pub use apis::{
     DriftReport,
 };
 pub use exchange::{Identity, RequestReport, ServiceRequests, TimesReport};
-pub use finding::{FilterReport, FindingReport, FindingsPage};
+pub use finding::{FilterReport, FindingReport, FindingsPage, PublishedReport};
 pub use frame::{FRAME_MAX, FrameError, decode, encode, read_frame, read_frame_async, write_frame, write_frame_async};
 pub use ledger::{AllowedEntry, Change, DecisionReport};
 pub use reply::{

@@ -10,7 +10,7 @@ use enforcer_policy::{Counts, DecisionId, Moment};
 use serde::{Deserialize, Serialize};
 
 use super::shape;
-use super::{AllowedEntry, DecisionReport, ServiceRequests};
+use super::{AllowedEntry, DecisionReport, PublishedReport, ServiceRequests};
 
 /// How the agent and the kernel are.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ pub struct StatusReport {
     pub events: EventTotals,
     /// The line to the center; none on a host that belongs to none.
     pub center: Option<CenterReport>,
+    /// Modules that the center publishes for this host, and how each is here.
+    pub published: Vec<PublishedReport>,
     /// What is wrong or degraded now, one sentence each; empty when all is well.
     pub problems: Vec<String>,
 }

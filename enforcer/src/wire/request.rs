@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::shape;
 
 /// Raised with every change of a type in this room.
-pub const PROTOCOL: u32 = 10;
+pub const PROTOCOL: u32 = 11;
 /// Most items in one [`Request::ImportChunk`].
 pub const IMPORT_ITEMS: usize = 65_536;
 /// Most bytes of raw text in one [`Request::ImportChunk`], so that it always fits in a frame.

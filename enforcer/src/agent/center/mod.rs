@@ -6,6 +6,7 @@
 //! A decision that was made on this host stands before the center's on the same subject and scope, until it ends. One of the
 //! center's that was ended here by hand stays ended, until the center ends or changes it itself.
 mod services;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use enforcer_policy::document::{Allow, Base};
 use enforcer_policy::reach::{Answer, Question};
-use enforcer_policy::revision::{Delta, Entry, Known, Leaves};
+use enforcer_policy::revision::{Delta, Digest, Entry, Known, Leaves};
 use enforcer_policy::{
     Allowed, Decision, DecisionId, MapOp, Moment, Note, Order, Origin, put, put_allow, remove, remove_allow,
 };
@@ -311,23 +312,6 @@ impl Core {
             self.take_center(&Delta { put: free, ..Delta::default() });
         }
     }
-
-    fn held(&mut self) -> Held {
-        let all = self.ledger.len() as u64;
-        let center = &mut self.center;
-        let (decisions, left_out) = (center.held.len() as u64, center.left_out.len() as u64);
-        let (digest, skipped) = (center.held.root(), center.skipped);
-        Held { decisions, digest, skipped, local: all.saturating_sub(decisions), left_out }
-    }
-
-    /// For `status`.
-    pub(super) fn center_report(&self) -> Option<CenterReport> {
-        let mut report = self.center.report.clone()?;
-        let Skipped { elsewhere, local, lifted, failed } = self.center.skipped;
-        report.decisions = self.center.held.len() as u64;
-        report.not_in_force = elsewhere + local + lifted + failed;
-        Some(report)
-    }
 }
 
 /// The center has thought about widths; that a decision is a decision is checked here, too.
@@ -369,6 +353,14 @@ impl Host for Shared {
             tokio::task::yield_now().await;
         }
         Answer { since: self.lock().remembers_since(clock::now()), told }
+    }
+
+    fn modules_held(&self) -> Digest {
+        self.lock().modules_held()
+    }
+
+    fn announce_modules(&self, digest: Digest) {
+        self.lock().announce_modules(digest);
     }
 
     fn settled(&self, base: &Base) {

@@ -34,11 +34,14 @@ impl Core {
     }
 
     /// The same, as they were said last. What fails is tried again: what was in force stays meanwhile.
-    pub(super) fn serve_again(&mut self) {
+    pub(in crate::agent) fn serve_again(&mut self) {
         let config = self.beside_center(&self.own.clone());
         self.center.unserved = false;
         let other = config != self.config;
-        if other && let Err(trouble) = self.turn_to(config) {
+        if config.is_like_but_for_filters(&self.config) {
+            self.config = config;
+            self.apply_filters();
+        } else if let Err(trouble) = self.turn_to(config) {
             self.center.unserved = true;
             let why = format!("{}; what was in force stays", trouble.message);
             self.note_left_out(vec![LeftOut { what: "services and matrix".to_owned(), why }]);
@@ -53,7 +56,7 @@ impl Core {
 
     /// A file with what the center says; notes what of that cannot be carried out.
     pub(in crate::agent) fn beside_center(&mut self, own: &Config) -> Config {
-        let (config, left_out) = own.with_center(&self.center.base, &self.center.groups);
+        let (config, left_out) = self.beside_modules(own).with_center(&self.center.base, &self.center.groups);
         self.note_left_out(left_out);
         config
     }

@@ -116,7 +116,7 @@ impl Core {
     /// Starts the filters.
     pub(super) fn open_filters(&mut self) {
         // A filter that cannot be used never keeps the agent from starting.
-        let (modules, problems) = Modules::default().load(&self.own);
+        let (modules, problems) = self.watch.modules.load(&self.own);
         if !problems.0.is_empty() {
             tracing::error!(%problems, "not all modules can be used");
             self.problems.insert("modules", format!("the others run: {problems}"));
@@ -154,6 +154,16 @@ impl Core {
         }
         let message = format!("modules have problems:\n{problems}");
         Err(Trouble::new(Exit::Failed, message, "enforcer filter test shows what a module does"))
+    }
+
+    /// The filters that are files.
+    pub(super) const fn modules(&self) -> &Modules {
+        &self.watch.modules
+    }
+
+    /// How filters do, as of the last look.
+    pub(super) fn filter_statuses(&self) -> &Mutex<Vec<Status>> {
+        &self.watch.statuses
     }
 
     /// Lets these be the modules, once filters are applied; returns those before.

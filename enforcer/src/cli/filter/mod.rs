@@ -1,8 +1,9 @@
-//! `filter`: a filter that is a module, from its first line to its signature.
+//! `filter`: a filter that is a module, from its first line to its signature, and to the hosts of a center.
 //!
-//! In: names, files, keys. Out: a crate, findings of a trial, a signed file. Never here: the agent: it reads the file that its
-//! configuration names.
+//! In: names, files, keys, a center. Out: a crate, findings of a trial, a signed file, a published one. Never here: the agent: it reads the file that its
+//! configuration names, or fetches what the center publishes.
 mod new;
+mod publish;
 mod sign;
 mod trial;
 
@@ -21,10 +22,14 @@ use crate::wire::Exit;
 /// `filter`.
 pub(super) fn filter(command: &ModuleCommand, globals: &Globals, out: &mut Out) -> Result<Exit, Failure> {
     match command {
+        ModuleCommand::Approve { name, center } => publish::approve(name, center, out),
         ModuleCommand::Key { file } => sign::key(file, out),
         ModuleCommand::New { name } => new::new(name, Path::new("."), out),
+        ModuleCommand::Publish(args) => publish::publish(args, out),
+        ModuleCommand::Published(center) => publish::published(center, out),
         ModuleCommand::Sign { file, key } => sign::sign(file, key, out),
         ModuleCommand::Test(args) => trial::trial(args, globals, out),
+        ModuleCommand::Withdraw { name, center } => publish::withdraw(name, center, out),
     }
 }
 

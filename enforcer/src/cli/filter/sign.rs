@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use enforcer_module::key_name;
 use enforcer_policy::revision::{Digest, Signer};
 
 use super::{Failure, Out, read};
@@ -13,8 +14,12 @@ use crate::wire::Exit;
 /// `filter key`: a key in the form of a center's, whose own signs modules, too.
 pub(super) fn key(path: &Path, out: &mut Out) -> Result<Exit, Failure> {
     let signer = if path.exists() { signer(path)? } else { make(path)? };
-    let report = serde_json::json!({ "file": path, "public": signer.public().to_string() });
-    out.report(&report, |_| format!("{}\nis the public key; hosts name it in keys of [[module]]", signer.public()))?;
+    let (public, id) = (signer.public().to_string(), key_name(&signer.public().id()));
+    let report = serde_json::json!({ "file": path, "public": public, "id": id });
+    let text = format!(
+        "{public}\nis the public key, called {id} in lists; hosts name it in keys of [[module]] and [published]"
+    );
+    out.report(&report, |_| text)?;
     Ok(Exit::Done)
 }
 

@@ -35,7 +35,7 @@ fn the_example_without_its_comments_is_valid_too() {
     assert!(kinds.contains(&(SubjectKind::Session, Take::Scheme)) && kinds.contains(&(SubjectKind::Ip, Take::Address)));
     assert_eq!(config.services[0].notice.content_type, NoticeType::Json);
     assert_eq!(config.allow.len(), 1);
-    assert_eq!((config.modules.len(), config.modules[0].keys.len()), (1, 1));
+    assert_eq!((config.modules.len(), config.modules[0].keys.len(), config.trusted.len()), (1, 1, 1));
     assert_eq!(config.agent.socket_group.as_deref(), Some("secops"));
 }
 
