@@ -43,12 +43,14 @@ fn shell(reading: &[u8], evidence: &mut Evidence) {
         let fenced = fenced && reading.get(at) == Some(&b'`');
         let named = at == 0 && reading.first() == Some(&b'/') && !reading.contains(&b' ');
         let quoted = named || fenced && is_spoken_around(reading, at);
+        // Three open a block, and what follows them names its language.
+        let fence = reading.get(at) == Some(&b'`') && before.ends_with(b"``");
         let own = at > 0 && (weight < AIMED || is_install(before)) && is_line(reading, at);
         let spoken =
             quoted || is_shown(reading, at) || prose(before) >= 2 || words(before) >= 3 || is_entity(reading, at);
         let whole = || weight < AIMED && (is_program(reading) || is_statement(reading));
         match () {
-            () if own || whole() => weight / 5,
+            () if own || fence || whole() => weight / 5,
             () if spoken || (listed && weight < 80) => weight / 3,
             () => weight,
         }
@@ -86,9 +88,8 @@ fn end_rule(reading: &[u8], listed: bool, evidence: &mut Evidence) {
     let fenced = reading.get(at) == Some(&b'`') && is_spoken_around(reading, at);
     let named = joined && tight;
     let inside = is_line(reading, at) || is_program(reading);
-    if !(named || inside || fenced || is_shown(reading, at) || prose(before) >= 2 || words(before) >= 3) {
-        evidence.add("command-at-end", 66, reading, at);
-    }
+    let spoken = named || inside || fenced || is_shown(reading, at) || prose(before) >= 2 || words(before) >= 3;
+    evidence.add_here("command-at-end", 66, if spoken { 22 } else { 66 }, reading, at);
 }
 
 /// True when words stand before and behind what stands between two backticks, as in Markdown.
@@ -101,7 +102,7 @@ fn is_spoken_around(text: &[u8], at: usize) -> bool {
 }
 
 /// Three parts or more of single words with the same sign between them: a list, a table, a query.
-fn is_list(text: &[u8]) -> bool {
+pub(super) fn is_list(text: &[u8]) -> bool {
     [b';', b'|', b','].into_iter().any(|sign| {
         let mut parts = text.split(|byte| *byte == sign).filter(|part| !part.trim_ascii().is_empty()).peekable();
         let word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.@".contains(byte);
@@ -173,7 +174,13 @@ macro_rules! words {
 
 static CODE: LazyLock<Rules> = LazyLock::new(|| Rules::new(&PROGRAMS));
 
-const SHELL: [Rule; 18] = [
+const SHELL: [Rule; 19] = [
+    // A name that no list knows, with an argument or an end as only commands have them.
+    (
+        "command-of-any-name",
+        35,
+        concat!(begin!(), r"[a-z][a-z0-9_.-]{1,20}(?:\s+-{1,2}[a-z]|\s+/\w|\s+\$|\s*(?:[|;`]|&&)\s*$|\s*[<>]\s*/)"),
+    ),
     (
         "command-on-target",
         86,

@@ -5,10 +5,18 @@ use crate::content::Value;
 /// Characters of an excerpt, at most.
 pub const LONGEST_EXCERPT: usize = 60;
 
+/// A rule, what it weighs where it stands, and what it weighs by itself.
+#[derive(Clone, Copy, Debug)]
+struct Fired {
+    rule: &'static str,
+    here: u8,
+    full: u8,
+}
+
 /// Rules that fired on one reading.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Evidence {
-    fired: Vec<(&'static str, u8)>,
+    fired: Vec<Fired>,
     at: Option<usize>,
     text: Vec<u8>,
 }
@@ -16,7 +24,12 @@ pub(super) struct Evidence {
 impl Evidence {
     /// A rule of this weight fired on `text` at this byte.
     pub(super) fn add(&mut self, rule: &'static str, weight: u8, text: &[u8], at: usize) {
-        if weight == 0 || self.fired.iter().any(|(known, _)| *known == rule) {
+        self.add_here(rule, weight, weight, text, at);
+    }
+
+    /// The same, where it weighs less than by itself.
+    pub(super) fn add_here(&mut self, rule: &'static str, full: u8, here: u8, text: &[u8], at: usize) {
+        if here == 0 || self.fired.iter().any(|known| known.rule == rule) {
             return;
         }
         if self.at.is_none_or(|known| at < known) {
@@ -24,37 +37,58 @@ impl Evidence {
             let begin = at.saturating_sub(BEFORE).min(text.len());
             self.text = text.get(begin..text.len().min(begin + LONGEST_EXCERPT)).unwrap_or_default().to_vec();
         }
-        self.fired.push((rule, weight));
+        self.fired.push(Fired { rule, here, full });
     }
 
     /// The same, shown on another text.
     pub(super) fn on(mut self, text: &[u8], at: usize) -> Self {
         let fired = std::mem::take(&mut self.fired);
         let mut shown = Self::default();
-        for (rule, weight) in fired {
-            shown.add(rule, weight, text, at);
+        for Fired { rule, here, full } in fired {
+            shown.add_here(rule, full, here, text, at);
         }
         shown
     }
 
     /// True when this rule alone fired.
     pub(super) fn is_only(&self, rule: &str) -> bool {
-        self.fired.len() == 1 && self.fired.iter().all(|(fired, _)| *fired == rule)
+        self.fired.len() == 1 && self.fired.iter().all(|fired| fired.rule == rule)
     }
 
-    /// What is left of a doubt when every rule takes its part of it, from 100.
+    /// What its rules say where they stand.
     pub(super) fn confidence(&self) -> u8 {
-        let doubt =
-            self.fired.iter().fold(100_u32, |doubt, (_, weight)| doubt * (100 - u32::from(*weight).min(99)) / 100);
-        u8::try_from(100 - doubt).unwrap_or(100)
+        together(self.fired.iter().map(|fired| fired.here))
     }
 
-    pub(super) fn hit(self, value: &Value, class: Class) -> Hit {
-        let confidence = self.confidence();
-        let mut rules: Vec<&'static str> = self.fired.iter().map(|(rule, _)| *rule).collect();
+    /// What they would say anywhere.
+    pub(super) fn weight(&self) -> u8 {
+        together(self.fired.iter().map(|fired| fired.full))
+    }
+
+    pub(super) fn rules(&self) -> impl Iterator<Item = &'static str> {
+        self.fired.iter().map(|fired| fired.rule)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.fired.len()
+    }
+
+    /// Where the first sign stands.
+    pub(super) fn begin(&self) -> usize {
+        self.at.unwrap_or_default()
+    }
+
+    pub(super) fn hit(self, value: &Value, class: Class, confidence: u8) -> Hit {
+        let mut rules: Vec<&'static str> = self.rules().collect();
         rules.sort_unstable();
         Hit { place: value.place, name: value.label(), class, confidence, rules, excerpt: masked(&self.text) }
     }
+}
+
+/// What is left of a doubt when every weight takes its part of it, from 100.
+fn together(weights: impl Iterator<Item = u8>) -> u8 {
+    let doubt = weights.fold(100_u32, |doubt, weight| doubt * (100 - u32::from(weight).min(99)) / 100);
+    u8::try_from(100 - doubt).unwrap_or(100)
 }
 
 /// With words that no language knows as one dot for each letter, and digits as zeros.

@@ -17,12 +17,12 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
     let weigh = |weight: u8, at: usize| {
         let before = lower.get(..at).unwrap_or_default();
         let lines = before.split(|byte| *byte == b'\n').count() - 1;
-        if copied {
-            weight / 3
-        } else if prose(before) >= 3 || (text.place.is_body() && (lines > 2 || before.len() > 120)) {
-            weight / 2
-        } else {
-            weight
+        let far = text.place.is_body() && (lines > 2 || before.len() > 120);
+        match () {
+            () if far && weight <= ANY => 0,
+            () if copied => weight / 3,
+            () if prose(before) >= 3 || far => weight / 2,
+            () => weight,
         }
     };
     RULES.add(lower, &mut evidence, weigh);
@@ -34,11 +34,17 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
 
 macro_rules! line {
     () => {
-        r"(?:\r\n?|\n|\\r\\n|\\n|%0d%0a|%0a|%0d)[\s\\rn]*"
+        // Two letters of Chinese end in the bytes of a line's end where servers cut them to one byte.
+        r"(?:\r\n?|\n|\\r\\n|\\n|%0d%0a|%0a|%0d|\xe5\x98[\x8a\x8d])(?:[\s\\rn]|\xe5\x98[\x8a\x8d])*"
     };
 }
 
-const TABLE: [Rule; 6] = [
+/// Texts have lines that begin so, too.
+const ANY: u8 = 40;
+
+const TABLE: [Rule; 7] = [
+    // Any name at all: how sure that makes is told by what it stands in.
+    ("header-name", ANY, concat!(line!(), r"[a-z][a-z0-9-]{2,30}\s?:\s?\S")),
     (
         "header-behind-address",
         80,

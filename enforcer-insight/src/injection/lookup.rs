@@ -18,6 +18,9 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
     if let Some(at) = reads {
         evidence.add("lookup-reads", 72, text.raw, at.min(text.raw.len()));
     }
+    if SCHEMES.iter().any(|scheme| has(scheme).is_some()) {
+        evidence.add("lookup-fetches", 55, text.raw, 0);
+    }
     if nested && FORMS.iter().any(|form| position(&text.lower, form.as_bytes()).is_some()) {
         evidence.add("lookup-nested", 60, text.raw, 0);
     }
@@ -62,6 +65,8 @@ fn value(lookup: &[u8]) -> Option<&[u8]> {
         return lookup.get(at + 2..);
     }
     let cased = lookup.strip_prefix(b"lower:").or_else(|| lookup.strip_prefix(b"upper:"));
+    // An i without its dot has one when its case was changed.
+    let cased = cased.map(|cased| if cased == "ı".as_bytes() { b"i" } else { cased });
     cased.or_else(|| lookup.strip_prefix(b"date:'")?.strip_suffix(b"'"))
 }
 
@@ -86,4 +91,6 @@ const SOURCES: [&str; 14] = [
     "${url:",
     "${base64",
 ];
+/// What a lookup fetches by, whatever the rest of it resolves to.
+const SCHEMES: [&str; 7] = ["ldap:/", "ldaps:/", "rmi:/", "dns:/", "iiop:/", "corba:", "nis:/"];
 const FORMS: [&str; 4] = ["${::-", "${lower:", "${upper:", "${${"];

@@ -11,6 +11,8 @@ mod command;
 mod evidence;
 mod header;
 mod ldap;
+#[cfg(test)]
+mod learn;
 mod lookup;
 mod nosql;
 mod own;
@@ -21,6 +23,9 @@ mod sql;
 mod ssrf;
 mod template;
 mod text;
+mod traits;
+mod weigh;
+mod weights;
 mod xss;
 mod xxe;
 
@@ -120,28 +125,44 @@ pub fn judge(contents: &Contents) -> Vec<Hit> {
 
 /// The hits of one value: at most one of each class, from the reading that is surest.
 pub fn judge_value(value: &Value) -> Vec<Hit> {
-    let mut best: Vec<(Class, Evidence)> = Vec::new();
+    let mut best: Vec<(Class, u8, Evidence)> = Vec::new();
+    each(value, &mut |class, text, evidence| {
+        let sure = weigh::confidence(class, text, &evidence);
+        match best.iter_mut().find(|(known, ..)| *known == class) {
+            _ if sure < SURE => {}
+            Some((_, known, _)) if *known >= sure => {}
+            Some(known) => *known = (class, sure, evidence),
+            None => best.push((class, sure, evidence)),
+        }
+    });
+    best.sort_by_key(|(class, ..)| *class);
+    best.into_iter().map(|(class, sure, evidence)| evidence.hit(value, class, sure)).collect()
+}
+
+/// What is done with evidence of a class on a reading.
+type Take<'t> = &'t mut dyn FnMut(Class, &Text<'_>, Evidence);
+
+/// All evidence on a value, reading by reading.
+fn each(value: &Value, take: Take<'_>) {
     for reading in &value.readings {
-        look(&Text::of(value.place, &value.name, reading), &mut best);
-        nested(value, reading, &mut best);
+        look(&Text::of(value.place, &value.name, reading), take);
+        nested(value, reading, take);
     }
     if !text::is_plain(&value.name) {
         // A name can be the attack; its place in a body is no part of it.
-        look(&Text::of(value.place, &value.name, value.name.as_bytes()), &mut best);
+        look(&Text::of(value.place, &value.name, value.name.as_bytes()), take);
     }
-    best.sort_by_key(|(class, _)| *class);
-    best.into_iter().map(|(class, evidence)| evidence.hit(value, class)).collect()
 }
 
 /// The parameters of a URL that is a value: whoever fetches it reads them.
-fn nested(value: &Value, url: &Bytes, best: &mut Vec<(Class, Evidence)>) {
+fn nested(value: &Value, url: &Bytes, take: Take<'_>) {
     let begins = url.starts_with(b"http") || (url.starts_with(b"/") && value.place != Place::Path);
     let Some(query) = url.iter().position(|byte| *byte == b'?').filter(|_| begins) else { return };
     for piece in url.get(query + 1..).unwrap_or_default().split(|byte| *byte == b'&').take(MOST_NESTED) {
         let Some(equals) = piece.iter().position(|byte| *byte == b'=') else { continue };
         let text = url.slice_ref(piece.get(equals + 1..).unwrap_or_default());
         for reading in readings(&text, Coding::Form) {
-            look(&Text::of(value.place, &value.name, &reading), best);
+            look(&Text::of(value.place, &value.name, &reading), take);
         }
     }
 }
@@ -149,21 +170,16 @@ fn nested(value: &Value, url: &Bytes, best: &mut Vec<(Class, Evidence)>) {
 /// Parameters of such a URL that are read.
 const MOST_NESTED: usize = 16;
 
-/// Runs the engines whose signs a reading bears; keeps what is surer than what is there.
-fn look(text: &Text<'_>, best: &mut Vec<(Class, Evidence)>) {
+/// Runs the engines whose signs a reading bears.
+fn look(text: &Text<'_>, take: Take<'_>) {
     let whole = text.place == Place::Path && text.name == WHOLE_PATH;
     for (class, signs, engine) in &ENGINES {
         if text.signs & signs == 0 || (whole && !matches!(class, Class::Path | Class::Header)) {
             continue;
         }
         let evidence = engine(text);
-        if evidence.confidence() < SURE {
-            continue;
-        }
-        match best.iter_mut().find(|(known, _)| known == class) {
-            Some((_, known)) if known.confidence() >= evidence.confidence() => {}
-            Some((_, known)) => *known = evidence,
-            None => best.push((*class, evidence)),
+        if evidence.weight() >= weigh::LEAST {
+            take(*class, text, evidence);
         }
     }
 }

@@ -18,8 +18,11 @@ pub(super) fn judge(text: &Text<'_>) -> Evidence {
     let climb = Climb::of(&slashed);
     let begin = climb.at.unwrap_or(text.lower.len());
     let spoken = text.prose_before(begin) >= 2 || (climb.at.is_some() && is_line(&text.lower, begin));
-    if let (Some(at), false) = (climb.at, spoken) {
-        climbing(&climb, at, &slashed, text, &mut evidence);
+    if let Some(at) = climb.at {
+        climbing(&climb, at, &slashed, text, spoken, &mut evidence);
+    }
+    if let Some(at) = repeated(&slashed) {
+        evidence.add("path-repeats", 60, text.raw, at);
     }
     if text.lower.contains(&b'\\') {
         mixed(text, &climb, &mut evidence);
@@ -71,7 +74,22 @@ fn never() -> regex::bytes::Regex {
     regex::bytes::Regex::new("").unwrap_or_else(|_| never())
 }
 
-fn climbing(climb: &Climb, at: usize, slashed: &[u8], text: &Text<'_>, evidence: &mut Evidence) {
+/// Where the same step of dots and few other signs is taken thrice in a row: whoever escapes his steps, escapes each alike.
+fn repeated(text: &[u8]) -> Option<usize> {
+    let at = text.windows(2).position(|two| two == b"..")?;
+    let rest = text.get(at..)?;
+    let length = rest.windows(2).skip(2).position(|two| two == b"..").map(|length| length + 2)?;
+    let (step, next) = rest.split_at_checked(length)?;
+    let dots = step.iter().take_while(|byte| **byte == b'.').count();
+    let tail = step.get(dots..).unwrap_or_default();
+    let escaped = (2..=LONGEST_STEP).contains(&tail.len()) && !tail.contains(&b' ') && tail != b"//";
+    (escaped && next.starts_with(step) && next.get(length..).is_some_and(|last| last.starts_with(step))).then_some(at)
+}
+
+/// Bytes of what stands for a slash, at most.
+const LONGEST_STEP: usize = 16;
+
+fn climbing(climb: &Climb, at: usize, slashed: &[u8], text: &Text<'_>, spoken: bool, evidence: &mut Evidence) {
     let target = slashed.get(climb.end..).unwrap_or_default();
     let source = SOURCES.iter().any(|end| target.ends_with(end.as_bytes())) || target.is_empty();
     let in_path = text.place == Place::Path;
@@ -86,7 +104,11 @@ fn climbing(climb: &Climb, at: usize, slashed: &[u8], text: &Text<'_>, evidence:
         4 if source => 48,
         _ => 72,
     };
-    evidence.add("path-climbs", weight + if in_path && weight >= 35 && !source { 20 } else { 0 }, text.raw, at);
+    let weight = weight + if in_path && weight >= 35 && !source { 20 } else { 0 };
+    evidence.add_here("path-climbs", weight, if spoken { weight / 3 } else { weight }, text.raw, at);
+    if spoken {
+        return;
+    }
     if climb.hidden > 0 {
         evidence.add("path-climbs-hidden", if climb.hidden >= 2 { 62 } else { 30 }, text.raw, at);
     }
@@ -109,6 +131,7 @@ fn mixed(text: &Text<'_>, climb: &Climb, evidence: &mut Evidence) {
 fn targets(slashed: &[u8], climb: &Climb, text: &Text<'_>, evidence: &mut Evidence) {
     static TARGETS: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(TARGET_FILES));
     static SCHEMES: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(TARGET_SCHEMES));
+    static SYSTEMS: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(SYSTEM_FOLDERS));
     let squeezed = squeeze(slashed);
     let shown = |text: &[u8], at: usize| {
         let before = text.get(..at).unwrap_or_default();
@@ -124,11 +147,14 @@ fn targets(slashed: &[u8], climb: &Climb, text: &Text<'_>, evidence: &mut Eviden
             _ if spoken(at) => 40,
             _ => 85,
         };
-        evidence.add("path-target", weight, text.raw, 0);
+        evidence.add_here("path-target", if climb.depth == 0 { 66 } else { 85 }, weight, text.raw, at);
     }
     if let Some((at, end)) = SCHEMES.find(slashed) {
         let spoken = shown(slashed, at) || words(slashed.get(end..).unwrap_or_default()) >= 2;
-        evidence.add("path-scheme", if spoken { 30 } else { 75 }, text.raw, 0);
+        evidence.add_here("path-scheme", 75, if spoken { 30 } else { 75 }, text.raw, at);
+    }
+    if let Some((at, _)) = SYSTEMS.find(slashed) {
+        evidence.add("path-of-system", 55, text.raw, at);
     }
 }
 
@@ -163,10 +189,14 @@ const TARGET_FILES: &str = r"etc/(?:passwd|shadow|hosts\b|group\b|issue\b|motd|f
     |(?:^|/)(?:opt/lampp|home/\w+/\.(?:ssh|bash|aws|mysql|gnupg|kube|docker|netrc|viminfo|zsh)|root/\.|xampp/|apache\d?/(?:logs|conf)|apache\ group|inetpub/|mysql/(?:data|bin|my)|php\d?/php\.ini|autoexec\.bat|config\.sys|sysprep|unattend|sam\b|global\.asa|library/webserver|private/etc|dev/(?:fd|shm)|sys/class|users/administrator|documents\ and\ settings|minint|logs/(?:access|error)|conf(?:ig)?/(?:database|settings|httpd|server|tomcat))
     |system32/(?:drivers/etc|config/|cmd\.exe)|[a-z]:/(?:boot\.|win\.ini|winnt/|autoexec|config\.sys|pagefile|sysprep|unattend)|/etc/?$";
 
+/// What begins with a file of the system itself.
+const SYSTEM_FOLDERS: &str =
+    r"^[\s'\x22]*(?:[a-z]:/{1,4}(?:windows|winnt|inetpub|boot|users/administrator)/|/(?:etc|proc|root|sys)/)\S";
+
 const TARGET_SCHEMES: &str = r"(?:^|[=\s'\x22(])(?:php://(?:filter|input|fd|memory|temp)|expect://|zip://|phar://|data://|glob://|ogg://|ssh2\.|rar://|compress\.|zlib:|netdoc:|file:///?(?:etc|proc|c:|c%3a|var|root|home|sys|dev|usr|bin|opt|tmp|windows|\.\.|localhost|$)|jar:(?:https?|file)|file:/+|local_file:)|convert\.(?:base64|iconv|quoted)";
 
 #[cfg(test)]
 pub(super) fn compiles() -> bool {
-    let patterns = [TARGET_FILES, TARGET_SCHEMES];
+    let patterns = [TARGET_FILES, TARGET_SCHEMES, SYSTEM_FOLDERS];
     up().as_str() == UP_FORMS && patterns.iter().all(|pattern| Pattern::new(pattern).compiles())
 }

@@ -34,7 +34,7 @@ impl Rules {
                 continue;
             };
             let at = pattern.find(text).map_or(0, |(begin, _)| begin);
-            evidence.add(name, weigh(*weight, at), text, at);
+            evidence.add_here(name, *weight, weigh(*weight, at), text, at);
         }
     }
 

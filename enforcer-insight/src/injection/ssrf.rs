@@ -59,7 +59,13 @@ macro_rules! end {
     };
 }
 
-const TABLE: [Rule; 9] = [
+const TABLE: [Rule; 10] = [
+    // Names in letters that few hosts have, or two hosts in one: what they stand in tells the rest.
+    (
+        "ssrf-odd-host",
+        35,
+        r"^[\s'\x22]*(?:[a-z]{2,6}:)?[\\/]{2,}[^/\s]{0,80}(?:[\x80-\xff@\#\\]|%[0-9a-f]{2}|\d\.?(?:[:/?]|$))",
+    ),
     (
         "ssrf-metadata",
         92,

@@ -95,7 +95,14 @@ const REACH: &str = r"__\w+__|\\x5f|\b_self\b|getclass|classloader|forname|getru
     \bphp\b.*;|\binclude\s+['\x22]?/|\bdump\s*\(\s*(?:app|_context)?|\bdebug\b\s*$|\bload\s+\w+\s*$|require\s*\(|process\.|global\.|child_process|self::|getstreamvariable|smarty\.|\bapp\s*\.\s*request|open\s*\(\s*['\x22]|
     \bbuiltins\b|\bos\s*\.\s*\w+\s*\(|subprocess|\$on\.|\$eval|\ba\s*=\s*['\x22]|tojson|\bphpinfo|_context|\bsource\s*\(|\bconstant\s*\(|\#this|\(\)\s*\.\s*class|\[\]\s*\.\s*class|''\s*\.\s*class|session\.(?:_|get|set|id\b|servlet|invalidate)|alert\s*\(|ws\.sh|xmlhttp|system\.(?:diagnostics|io|net|environment)|pageContext|pagecontext|param\.\w+|applicationscope|facescontext|servletcontext";
 
-const TABLE: [Rule; 8] = [
+const TABLE: [Rule; 10] = [
+    // A call with a constant, any directive: mails and pages have them too, what they stand in tells.
+    ("template-calls", 40, r"(?:\{\{|[$\#*@%~]\{|<%|\{%|\[\[)[^}%\]]{0,200}?\w\s*\([^})]{0,80}?['\x22\d]"),
+    (
+        "template-statement",
+        35,
+        r"\{%-?\s*\w|\{\{\#\w|\{\{[\s(]*[\d(]|\{\{[^}]{0,80}(?:messages|config|settings|session|request)\b",
+    ),
     (
         "template-directive",
         82,

@@ -16,6 +16,7 @@ mod clean_desk;
 mod clean_held;
 mod clean_notes;
 mod grammar;
+mod outside;
 mod place;
 mod set;
 

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use super::evidence::Evidence;
 use super::own::{is_program, is_statement, owns_its_strings};
-use super::pattern::{Rule, Rules};
+use super::pattern::{Pattern, Rule, Rules};
 use super::text::{Sign, Text};
 use shape::{Shape, shape};
 
@@ -64,7 +64,21 @@ fn look(lower: &[u8], text: &Text<'_>, best: &mut Evidence) {
             behind(quote, lower, text, best);
         }
     }
+    if best.weight() < super::SURE && text.has(Sign::QUOTE | Sign::PAREN | Sign::EQUALS | Sign::DASHES | Sign::DOLLAR) {
+        joined(lower, text, best);
+    }
 }
+
+/// Tries the value from where something is joined on: whatever was written before, a statement would go on there.
+fn joined(lower: &[u8], text: &Text<'_>, best: &mut Evidence) {
+    static JOINT: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(JOINTS));
+    for (at, _) in JOINT.all(lower).take(MOST_JOINTS) {
+        keep(best, rules::joined(&shape(lower.get(at..).unwrap_or_default(), None), text, at));
+    }
+}
+
+const MOST_JOINTS: usize = 3;
+const JOINTS: &str = r"(?:\b(?:or|and|xor|having|union|limit|like|(?:order|group)\s+by|where)\b|\|\||&&|[;,])[\s(!]*(?:\d|['\x22@]|\(|(?:select|all|distinct|not|exists|null|true|sleep|benchmark|pg_sleep|waitfor|if|case|user|char|concat|ascii|substr\w*|extractvalue|updatexml|elt|row)\b)";
 
 /// Tries the value behind its quotes. Behind the first all rules hold; behind later ones the strong, since text has pairs.
 fn behind(quote: u8, lower: &[u8], text: &Text<'_>, best: &mut Evidence) {
@@ -85,15 +99,18 @@ fn note(shape: &Shape, text: &Text<'_>, best: &mut Evidence) {
     if shape.comments >= 1 && words >= 2 && rules::is_dense(shape) {
         best.add("sql-comment-blank", 55, text.raw, 0);
     }
+    if best.weight() < super::SURE && rules::is_grammar(shape) {
+        best.add("sql-grammar", 40, text.raw, 0);
+    }
 }
 
 fn keep(best: &mut Evidence, evidence: Evidence) {
-    if evidence.confidence() > best.confidence() {
+    if (evidence.confidence(), evidence.weight()) > (best.confidence(), best.weight()) {
         *best = evidence;
     }
 }
 
 #[cfg(test)]
 pub(super) fn compiles() -> bool {
-    rules::compiles() && WORDED.compiles()
+    rules::compiles() && WORDED.compiles() && Pattern::new(JOINTS).compiles()
 }

@@ -27,6 +27,13 @@ fn is_asked_about(text: &[u8]) -> bool {
     is_shown(text, at) || words(text.get(..at).unwrap_or_default()) >= 2
 }
 
+/// The rules that match from a joint at `at` on, as if a number stood before it; what does stand there makes it weigh less.
+pub(super) fn joined(shape: &Shape, text: &Text<'_>, at: usize) -> Evidence {
+    let (mut evidence, kinds) = (Evidence::default(), [b"n", &shape.kinds[..]].concat());
+    BARE.add(&kinds, &mut evidence, |weight, _| weight / 3);
+    shown(evidence, text, at)
+}
+
 /// The rules that a value behind a quote at `at` matches; behind a later quote than the first, only the strong.
 pub(super) fn quoted(shape: &Shape, text: &Text<'_>, at: usize, first: bool) -> Evidence {
     let mut evidence = Evidence::default();
@@ -34,7 +41,7 @@ pub(super) fn quoted(shape: &Shape, text: &Text<'_>, at: usize, first: bool) -> 
     let spaced = !phrase && !is_quoted_word(&text.lower, at);
     let ended = shape.kinds.last().is_some_and(|last| b"$#".contains(last));
     QUOTED.add(&shape.kinds, &mut evidence, |weight, _| {
-        if (first && (spaced || weight >= 85)) || (ended && !phrase && weight >= 80) { weight } else { 0 }
+        if (first && (spaced || weight >= 85)) || (ended && !phrase && weight >= 80) { weight } else { weight / 3 }
     });
     if first
         && text.lower.get(at) == Some(&b'\'')
@@ -68,6 +75,18 @@ pub(super) fn is_dense(shape: &Shape) -> bool {
         .filter(|pair| matches!(**pair, [b'w' | b's', b'w'] | [b'w', b's' | b'p'] | [b'?', b'?']))
         .count();
     loose == 0
+}
+
+/// True when nearly every token is one of SQL, and two of them are words of its grammar or one is a call that only attackers have: no rule knows
+/// the sentence, but it is one.
+pub(super) fn is_grammar(shape: &Shape) -> bool {
+    let count = |kinds: &[u8]| shape.kinds.iter().filter(|kind| kinds.contains(kind)).count();
+    let (words, names) = (count(b"&UESYhkjTVmbJRQXDIlOG"), count(b"w?p"));
+    let acts = count(b"cogt#;$,") > 0;
+    shape.kinds.len() >= 3
+        && is_dense(shape)
+        && names * 4 <= shape.kinds.len()
+        && (words >= 2 || (words >= 1 && acts) || count(b"tY") > 0)
 }
 
 /// The excerpt is of the value, not of its shape.

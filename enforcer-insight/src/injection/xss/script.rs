@@ -79,7 +79,19 @@ const CALLS: &str = r"(?:alert|confirm|prompt|eval|settimeout|setinterval|fetch|
     |=\s*(?:alert|confirm|prompt|eval)|\+\s*(?:alert|confirm|prompt)|\\u00|javascript:|=>|\(\s*(?:alert|confirm|prompt|eval)\s*\)|new\s+image";
 
 /// In these rules a call must stand where a script would be after a quote, or be all there is.
-const TABLE: [Rule; 13] = [
+const TABLE: [Rule; 16] = [
+    // A handler, a call, a style from elsewhere, wherever they stand: what they stand in tells the rest.
+    ("xss-any-handler", 40, r"(?:^|[\s'\x22/+;,.\]&<>\x0c])on[a-z]{4,20}\s*=\s*[^\s=>]"),
+    (
+        "xss-any-call",
+        40,
+        r"\b(?:alert|confirm|prompt|eval|msgbox)(?:\s|\))*(?:\(|`|&(?:\#x?0*(?:40|28);?|lpar;)|\x5cx28|\+\d)",
+    ),
+    (
+        "xss-any-element",
+        40,
+        r"<\w+:script\b|<link\s[^>]{0,80}href|style\s*=[^>]{0,80}(?:script\s*:|expr)|\bscript\W{1,3}alert|^\W{0,3}(?:ja|j|a)?v?ascript:",
+    ),
     (
         "xss-script-string",
         85,
